@@ -1,0 +1,29 @@
+# What one does with Nebula. Everything else is a plain go command.
+GOBIN := $(CURDIR)/bin
+LINT_VERSION := v2.15.0
+
+.PHONY: run test lint bench fuzz loc
+
+run: ## start a server on http://localhost:8080
+	go run ./cmd/nebula
+
+test: lint ## vet, lint, race tests, then the tests that cannot run under race
+	go vet ./...
+	go test -race -shuffle=on ./...
+	go test -count=1 -run 'Alloc' ./...
+
+lint: bin/golangci-lint
+	bin/golangci-lint run ./...
+
+bin/golangci-lint:
+	GOBIN=$(GOBIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+bench: ## design's first table, Nebula beside the bare write floor (about 20 minutes)
+	go run ./perf/rows
+
+FUZZTIME := 30s
+fuzz: ## every fuzz target for FUZZTIME
+	@grep -rl '^func Fuzz' --include='*_test.go' . | while read -r f; do \
+	  for t in $$(grep -o '^func Fuzz[A-Za-z0-9_]*' "$$f" | cut -c6-); do \
+	    echo "$$t"; go test -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$f")" || exit 1; \
+	  done; done

@@ -1,0 +1,240 @@
+//go:build wip
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"nebula/bus"
+	"nebula/cmd/nebula/gateway"
+	"nebula/frame"
+	"nebula/netpoll"
+	"nebula/persist"
+	"nebula/shard"
+	"nebula/web"
+)
+
+// app is a running server.
+type app struct {
+	// Static after construction.
+	cfg       config
+	log       *slog.Logger
+	began     time.Time
+	store     *persist.Store // nil with -durability none
+	set       *shard.Set
+	engine    netpoll.Engine
+	gate      *gateway.Gateway
+	public    *http.Server
+	admin     *http.Server // nil with -admin ""
+	adminAddr net.Addr
+	failed    chan error // a server that ended by itself
+
+	// Atomic.
+	draining atomic.Bool
+
+	// Owned by stop.
+	servers sync.WaitGroup
+}
+
+// start brings everything up in order; on an error what was up is down again.
+func start(cfg config, log *slog.Logger) (a *app, err error) {
+	a = &app{cfg: cfg, log: log, began: time.Now(), failed: make(chan error, 2)}
+	defer func() {
+		if err != nil {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			defer cancel()
+			_ = a.close(ctx) // the first error is the one to tell
+		}
+	}()
+	folder, err := a.openStore()
+	if err != nil {
+		return nil, err
+	}
+	keys, err := cookieKeys(cfg, folder)
+	if err != nil {
+		return nil, err
+	}
+	sessions := web.NewSessions(keys, time.Now)
+	plain := gateway.NewListener()
+	a.openRooms(sessions, plain)
+	if err := a.listen(); err != nil {
+		return nil, err
+	}
+	if err := a.serve(sessions, plain); err != nil {
+		return nil, err
+	}
+	rooms, messages := 0, 0
+	if a.store != nil {
+		rooms, messages = a.store.Counts()
+	}
+	log.Info("ready", "addr", a.engine.Addr().String(), "node", cfg.node, "engine", cfg.engine,
+		"loops", len(a.engine.Stats().Busy), "shards", cfg.shards, "rooms", rooms, "messages", messages,
+		"took", time.Since(a.began).Round(time.Millisecond))
+	return a, nil
+}
+
+// openStore opens the database; {slot} in -data is the first folder that no
+// other process holds.
+func (a *app) openStore() (folder string, err error) {
+	folder = a.cfg.data
+	if a.cfg.durability == "none" {
+		return folder, os.MkdirAll(folder, 0o700)
+	}
+	for slot := 0; ; slot++ {
+		folder = strings.ReplaceAll(a.cfg.data, "{slot}", strconv.Itoa(slot))
+		a.store, err = persist.Open(context.Background(), persist.Config{
+			Dir: folder, Durability: a.cfg.durability, Queue: a.cfg.queue, Retain: a.cfg.retain, Now: nowNano, Log: a.log,
+		})
+		if !errors.Is(err, persist.ErrLocked) || folder == a.cfg.data {
+			return folder, err
+		}
+	}
+}
+
+func nowNano() int64 { return time.Now().UnixNano() }
+
+// openRooms makes the shards and the gateway and lets the store talk to them.
+func (a *app) openRooms(sessions *web.Sessions, plain *gateway.Listener) {
+	shards := shard.Config{
+		Shards: a.cfg.shards, Epoch: uint64(time.Now().UnixMilli()), Now: nowNano,
+		Busy:  func() float64 { return a.engine.Busy() }, // set before the first message
+		Grace: a.cfg.grace, SendBytes: a.cfg.sendBytes, KeepRooms: a.store == nil,
+	}
+	var journal shard.Journal
+	var history shard.History
+	if a.store != nil {
+		shards.Epoch = a.store.Epoch()
+		journal, history = a.store, a.store
+	}
+	a.set = shard.NewSet(shards, journal, history, bus.Local{})
+	if a.store != nil {
+		a.store.Start(a.set.Committed, a.set.Replayed)
+	}
+	version, _ := buildVersion()
+	a.gate = gateway.New(gateway.Config{
+		Set:           a.set,
+		Identify:      identify(a.cfg, sessions),
+		OriginAllowed: func(origin, host string) bool { return web.OriginAllowed(origin, true, host, a.cfg.origins) },
+		TrustedProxy:  a.cfg.proxies.contains,
+		UserLimit:     newLimit(a.cfg.rate, a.cfg.burst),
+		AddrLimit:     newLimit(a.cfg.ipRate, a.cfg.ipBurst),
+		AddrConns:     a.cfg.ipConns,
+		Plain:         plain,
+		Node:          a.cfg.node, Version: version,
+		Rate: int(a.cfg.rate), Burst: a.cfg.burst, MaxRooms: a.cfg.rooms,
+		FrameBytes: a.cfg.frameBytes, TextBytes: a.cfg.textBytes,
+		Heartbeat: a.cfg.heartbeat, Now: nowNano,
+	})
+}
+
+func newLimit(rate float64, burst int) *shard.Limiter {
+	if rate == 0 {
+		return nil
+	}
+	return shard.NewLimiter(rate, burst)
+}
+
+// identify tells who a cookie belongs to, or makes a guest.
+func identify(cfg config, sessions *web.Sessions) func(string, bool, string) (user, name, setCookie string) {
+	when, _ := web.ParseCookieSecure(cfg.cookieSecure) // validated
+	return func(cookie string, trusted bool, forwardedProto string) (string, string, string) {
+		if id, ok := sessions.Read(cookie); ok {
+			return id.User, id.Name, ""
+		}
+		id := sessions.Guest()
+		return id.User, id.Name, sessions.Cookie(id, when.Secure(false, trusted, forwardedProto))
+	}
+}
+
+// fullAnswer is what a connection past -max-conns is told.
+const fullAnswer = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+// listen opens the public port on the event loops.
+func (a *app) listen() (err error) {
+	a.engine, err = netpoll.Listen(netpoll.Config{
+		Addr: a.cfg.addr, Loops: a.cfg.loops, MaxConns: a.cfg.maxConns, SendBytes: a.cfg.sendBytes,
+		SlowClose:  frame.AppendClose(nil, ws.StatusCode(1013), "read too slowly"),
+		FrameEnd:   frame.EndOfFrame,
+		RejectFull: []byte(fullAnswer),
+		Handler:    a.gate.Handler,
+	})
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", a.cfg.addr, err)
+	}
+	return nil
+}
+
+// stop drains: see operations.md, "Signals". An error says what was cut.
+func (a *app) stop(ctx context.Context) error {
+	a.draining.Store(true)
+	a.gate.Drain(a.engine, reconnectWithin)
+	var cut []error
+	if left := a.await(ctx, a.set.Pending); left > 0 {
+		cut = append(cut, fmt.Errorf("%d accepted messages were not acked", left))
+	}
+	a.gate.Hangup(a.engine)
+	if left := a.await(ctx, func() int { return a.engine.Stats().Connections }); left > 0 {
+		cut = append(cut, fmt.Errorf("%d connections were cut", left))
+	}
+	return errors.Join(append(cut, a.close(ctx))...)
+}
+
+// reconnectWithin is the time over which clients spread when they come back.
+const reconnectWithin = 1500 * time.Millisecond
+
+// await polls count until it is 0 or ctx ends, and returns it.
+func (a *app) await(ctx context.Context, count func() int) int {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		left := count()
+		if left == 0 {
+			return 0
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return left
+		}
+	}
+}
+
+// close ends what start began, in the opposite order.
+func (a *app) close(ctx context.Context) error {
+	var faults []error
+	fault := func(what string, err error) {
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", what, err))
+		}
+	}
+	if a.public != nil {
+		fault("close HTTP", a.public.Close())
+	}
+	if a.admin != nil {
+		fault("close the admin address", a.admin.Close())
+	}
+	if a.engine != nil {
+		fault("close the event loops", a.engine.Close(ctx))
+	}
+	a.servers.Wait()
+	if a.store != nil {
+		fault("close the database", a.store.Close(ctx))
+	}
+	if a.set != nil {
+		a.set.Close()
+	}
+	return errors.Join(faults...)
+}

@@ -1,0 +1,101 @@
+//go:build wip
+
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+)
+
+const (
+	exitOK    = 0
+	exitFail  = 1
+	exitUsage = 2
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is main without the process: it returns the exit code.
+func run(args []string, stdout, stderr io.Writer) int {
+	cfg, err := parse(args, os.LookupEnv, stdout)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return exitOK
+	case err != nil:
+		fmt.Fprintln(stderr, "nebula:", err)
+		return exitUsage
+	case cfg.version:
+		version, commit := buildVersion()
+		fmt.Fprintf(stdout, "nebula %s commit %s %s\n", version, commit, runtime.Version())
+		return exitOK
+	}
+	log := newLogger(cfg, stderr)
+
+	// The second signal ends the process at once, whatever the first one's stop is doing.
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(signals)
+
+	a, err := start(cfg, log)
+	if err != nil {
+		log.Error("cannot start", "error", err)
+		return exitFail
+	}
+	select {
+	case sig := <-signals:
+		log.Info("draining", "signal", sig.String(), "at_most", cfg.drain)
+	case err := <-a.failed:
+		log.Error("stopping", "error", err)
+		defer func() { _ = a.stop(context.Background()) }()
+	}
+	go func() {
+		<-signals
+		log.Error("second signal: stopping at once")
+		os.Exit(exitFail)
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), cfg.drain)
+	defer cancel()
+	if err := a.stop(ctx); err != nil {
+		log.Error("stopped, not cleanly", "error", err)
+		return exitFail
+	}
+	log.Info("stopped")
+	return exitOK
+}
+
+func newLogger(cfg config, w io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: cfg.logLevel}
+	if cfg.log == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// buildVersion is what the Go tool recorded of the source.
+func buildVersion() (version, commit string) {
+	version, commit = "devel", "unknown"
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return version, commit
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		version = v
+	}
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" {
+			commit = setting.Value
+		}
+	}
+	return version, commit
+}

@@ -1,0 +1,61 @@
+//go:build wip
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"runtime"
+
+	"nebula/cmd/nebula/gateway"
+	"nebula/web"
+)
+
+// serve starts net/http: on what the event loops hand over, and on the admin
+// address.
+func (a *app) serve(sessions *web.Sessions, plain *gateway.Listener) error {
+	secure, _ := web.ParseCookieSecure(a.cfg.cookieSecure) // validated
+	a.public = web.PublicServer(web.Public(web.PublicConfig{
+		Sessions: sessions, Upgrade: a.gate.Upgrade(a.engine), Ready: a.notReady,
+		Origins: a.cfg.origins, TrustedProxy: a.cfg.proxies.contains, CookieSecure: secure,
+	}))
+	a.goServe(a.public, plain, "public")
+	if a.cfg.admin == "" {
+		return nil
+	}
+	listener, err := net.Listen("tcp", a.cfg.admin)
+	if err != nil {
+		return fmt.Errorf("listen on the admin address: %w", err)
+	}
+	version, commit := buildVersion()
+	registry := web.Registry(a.snapshot(sessions), web.BuildInfo{Version: version, Commit: commit, GoVersion: runtime.Version()})
+	a.admin = web.AdminServer(web.Admin(web.AdminConfig{Metrics: registry, Ready: a.notReady}))
+	a.adminAddr = listener.Addr()
+	a.goServe(a.admin, listener, "admin")
+	return nil
+}
+
+// goServe runs s until it is closed; if it ends by itself, the process does too.
+func (a *app) goServe(s *http.Server, l net.Listener, what string) {
+	a.servers.Go(func() {
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			a.failed <- fmt.Errorf("%s server: %w", what, err)
+		}
+	})
+}
+
+// notReady names what keeps this node from taking traffic, and why.
+func (a *app) notReady() map[string]string {
+	why := make(map[string]string)
+	if a.draining.Load() {
+		why["draining"] = "this node is stopping"
+	}
+	if a.store != nil {
+		if err := a.store.Health(); err != nil {
+			why["database"] = err.Error()
+		}
+	}
+	return why
+}

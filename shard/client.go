@@ -1,0 +1,46 @@
+//go:build wip
+
+package shard
+
+import "sync/atomic"
+
+// Client is who is behind a connection. It does not change.
+type Client struct {
+	User, Name string
+	Out        Outlet
+}
+
+// State is where a Member stands; the gateway reads it.
+type State uint32
+
+const (
+	Pending State = iota // its join was not answered yet
+	Joined
+	Out // left, gone, or the join failed
+)
+
+// Member is one connection in one room. The gateway makes it, the shard owns it
+// from the first command on.
+type Member struct {
+	// Static after construction.
+	client *Client
+	name   string // of the room
+
+	// Atomic.
+	state atomic.Uint32
+
+	// Owned by the shard.
+	room   *room // nil: not in
+	index  int   // in room.members and room.outs
+	typed  int64 // Unix ns of the last typing that was passed on
+	paging bool  // a question to History is open
+}
+
+// NewMember returns a member that has not joined yet; any goroutine.
+func NewMember(c *Client, room string) *Member { return &Member{client: c, name: room} }
+
+// Room returns the name of the room.
+func (m *Member) Room() string { return m.name }
+
+// State tells where m stands; any goroutine.
+func (m *Member) State() State { return State(m.state.Load()) }

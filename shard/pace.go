@@ -1,0 +1,19 @@
+//go:build wip
+
+package shard
+
+import "time"
+
+// The adaptive pace: no wait up to paceFrom of busy, then rising to paceMost at
+// paceTo. Figures from the trial that is cited in doc.go.
+const (
+	paceFrom = 0.4
+	paceTo   = 0.8
+	paceMost = 8 * time.Millisecond
+)
+
+// pace is the shortest time between two sends to one room, ns.
+func pace(busy float64) int64 {
+	share := (min(busy, paceTo) - paceFrom) / (paceTo - paceFrom)
+	return int64(max(share, 0) * float64(paceMost))
+}
