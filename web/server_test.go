@@ -270,7 +270,7 @@ func TestPublic_WrongMethodsAndPaths(t *testing.T) {
 		{"PUT", "/session", 405, "DELETE, GET, HEAD, POST"},
 		{"POST", "/healthz", 405, "GET, HEAD"},
 		{"DELETE", "/readyz", 405, "GET, HEAD"},
-		{"POST", "/static/app.js", 405, "GET, HEAD"},
+		{"POST", "/static/core/protocol.js", 405, "GET, HEAD"},
 		{"POST", "/ws", 405, "GET"},
 		{"GET", "/nothing", 404, ""},
 		{"GET", "/index.html", 404, ""},

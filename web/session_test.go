@@ -204,8 +204,15 @@ func TestCleanName_Rule(t *testing.T) {
 		{" " + strings.Repeat("漢", 32) + " ", strings.Repeat("漢", 32)},
 		{"<b>&\"'", "<b>&\"'"},
 		{strings.Repeat("é", 33), ""},
-		{"", ""}, {" \t ", ""}, {"a\x00b", ""}, {"a\nb", ""}, {"a\u200bb", ""}, {"a\u202eb", ""}, {"a\u2028b", ""},
-		{"a\xffb", ""}, {"a\ufffdb", ""},
+		{"", ""},
+		{" \t ", ""},
+		{"a\x00b", ""},
+		{"a\nb", ""},
+		{"a\u200bb", ""},
+		{"a\u202eb", ""},
+		{"a\u2028b", ""},
+		{"a\xffb", ""},
+		{"a\ufffdb", ""},
 	} {
 		got, err := CleanName(c.in)
 		if got != c.want || (err == nil) != (c.want != "") {

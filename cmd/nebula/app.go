@@ -7,6 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"nebula/bus"
+	"nebula/cmd/nebula/gateway"
+	"nebula/frame"
+	"nebula/netpoll"
+	"nebula/persist"
+	"nebula/shard"
+	"nebula/web"
 	"net"
 	"net/http"
 	"os"
@@ -17,14 +24,6 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
-
-	"nebula/bus"
-	"nebula/cmd/nebula/gateway"
-	"nebula/frame"
-	"nebula/netpoll"
-	"nebula/persist"
-	"nebula/shard"
-	"nebula/web"
 )
 
 // app is a running server.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"nebula/frame"
 	"net"
 	"net/http"
 	"os"
@@ -17,8 +18,6 @@ import (
 
 	"github.com/gobwas/ws"
 	"go.uber.org/goleak"
-
-	"nebula/frame"
 )
 
 // patience bounds every wait of these tests; no test measures time with it.

@@ -5,12 +5,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"nebula/cmd/nebula/gateway"
+	"nebula/web"
 	"net"
 	"net/http"
 	"runtime"
-
-	"nebula/cmd/nebula/gateway"
-	"nebula/web"
 )
 
 // serve starts net/http: on what the event loops hand over, and on the admin

@@ -45,13 +45,13 @@ func next(b []byte, masked bool) (Frame, error) {
 		return Frame{}, ErrFrame
 	}
 	head, length := 2, int(b[1]&0x7f)
-	switch {
-	case length == 126:
+	switch length {
+	case 126:
 		if len(b) < 4 {
 			return Frame{}, nil
 		}
 		head, length = 4, int(binary.BigEndian.Uint16(b[2:]))
-	case length == 127:
+	case 127:
 		if len(b) < 10 {
 			return Frame{}, nil
 		}

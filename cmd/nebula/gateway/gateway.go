@@ -3,14 +3,13 @@
 package gateway
 
 import (
+	"nebula/frame"
+	"nebula/netpoll"
+	"nebula/shard"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"nebula/frame"
-	"nebula/netpoll"
-	"nebula/shard"
 )
 
 // Config is what a Gateway needs to know. All functions are called on event

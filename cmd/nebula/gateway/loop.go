@@ -4,13 +4,12 @@ package gateway
 
 import (
 	"errors"
-	"time"
-
-	"github.com/gobwas/ws"
-
 	"nebula/frame"
 	"nebula/netpoll"
 	"nebula/shard"
+	"time"
+
+	"github.com/gobwas/ws"
 )
 
 // Close codes of protocol.md section 7 that gobwas/ws does not name.

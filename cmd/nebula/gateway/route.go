@@ -4,14 +4,13 @@ package gateway
 
 import (
 	"encoding/hex"
+	"nebula/frame"
+	"nebula/netpoll"
+	"nebula/shard"
 	"time"
 
 	"github.com/gobwas/ws"
 	"github.com/google/uuid"
-
-	"nebula/frame"
-	"nebula/netpoll"
-	"nebula/shard"
 )
 
 // Rate abuse, protocol.md section 3: a connection that goes on after this many

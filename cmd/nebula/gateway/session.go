@@ -3,11 +3,10 @@
 package gateway
 
 import (
-	"net/netip"
-
 	"nebula/frame"
 	"nebula/netpoll"
 	"nebula/shard"
+	"net/netip"
 )
 
 // session is one upgraded connection. It belongs to its loop's goroutine; the

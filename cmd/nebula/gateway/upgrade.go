@@ -6,14 +6,13 @@ import (
 	"bufio"
 	"bytes"
 	"math/rand/v2"
+	"nebula/frame"
+	"nebula/netpoll"
+	"nebula/shard"
 	"net/http"
 	"net/netip"
 	"strings"
 	"time"
-
-	"nebula/frame"
-	"nebula/netpoll"
-	"nebula/shard"
 )
 
 // tooLongAnswer is told to a client whose head is over frame's limit (RFC 6585 section 5).
