@@ -1,0 +1,95 @@
+package shard
+
+import "hash/maphash"
+
+// Set is all shards of a node. Its methods may be called from any goroutine.
+type Set struct {
+	// Static after construction.
+	cfg     Config
+	seed    maphash.Seed
+	runners []*Runner
+}
+
+// NewSet starts the shards. A nil Journal counts every message as durable at
+// once, a nil History starts every room empty.
+func NewSet(cfg Config, j Journal, h History) *Set {
+	if cfg.Shards == 0 {
+		cfg.Shards = 64
+	}
+	if cfg.Mailbox == 0 {
+		cfg.Mailbox = 8192
+	}
+	if cfg.SendBytes == 0 {
+		cfg.SendBytes = 1 << 20
+	}
+	s := &Set{cfg: cfg, seed: maphash.MakeSeed()}
+	for i := range cfg.Shards {
+		s.runners = append(s.runners, newRunner(newShard(&s.cfg, i, j, h)))
+	}
+	return s
+}
+
+// Shards returns how many there are.
+func (s *Set) Shards() int { return len(s.runners) }
+
+// Of returns the shard of a room.
+func (s *Set) Of(room string) int {
+	return int(maphash.String(s.seed, room) & uint64(len(s.runners)-1))
+}
+
+// Post puts cmd in the shard's mailbox; Work must follow. It takes cmd.Body; on
+// false, which only messages and questions get, the caller keeps it.
+func (s *Set) Post(shard int, cmd Command) bool { return s.runners[shard].post(cmd) }
+
+// Work works the shard's mailbox off, here if nobody else is at it.
+func (s *Set) Work(shard int) { s.runners[shard].work() }
+
+// Committed tells what became durable.
+func (s *Set) Committed(notices []Notice) {
+	for _, n := range notices {
+		s.Post(n.Shard, Command{Kind: committed, name: n.Room, After: n.Seq})
+	}
+	for _, n := range notices {
+		s.Work(n.Shard)
+	}
+}
+
+// Replayed brings an answer of History; the Set owns its messages from here on.
+func (s *Set) Replayed(a Answer) {
+	s.Post(a.Shard, Command{Kind: replayed, answer: &a})
+	s.Work(a.Shard)
+}
+
+// Stats are the sums over all shards.
+type Stats struct {
+	Rooms, Members                                  int64
+	Accepted, Duplicate, Busy, Rejected, Deliveries uint64
+	Queue                                           []int // commands waiting, by shard
+}
+
+// Stats returns the counters.
+func (s *Set) Stats() Stats {
+	var sum Stats
+	for _, r := range s.runners {
+		c := &r.shard.counters
+		sum.Rooms += c.liveRooms.Load()
+		sum.Members += c.members.Load()
+		sum.Accepted += c.accepted.Load()
+		sum.Duplicate += c.duplicate.Load()
+		sum.Busy += c.busy.Load()
+		sum.Rejected += c.rejected.Load()
+		sum.Deliveries += c.deliveries.Load()
+		r.mu.Lock()
+		sum.Queue = append(sum.Queue, len(r.box))
+		r.mu.Unlock()
+	}
+	return sum
+}
+
+// Close ends the shards' goroutines and releases everything; nobody may post any
+// more.
+func (s *Set) Close() {
+	for _, r := range s.runners {
+		r.close()
+	}
+}
