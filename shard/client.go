@@ -30,7 +30,6 @@ type Member struct {
 	// Owned by the shard.
 	room   *room // nil: not in
 	index  int   // in room.members and room.outs
-	typed  int64 // Unix ns of the last typing that was passed on
 	paging bool  // a question to History is open
 }
 

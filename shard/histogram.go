@@ -41,3 +41,11 @@ func (h *Histogram) Snapshot() (bounds []float64, counts []uint64, sum float64) 
 	}
 	return h.bounds, counts, float64(h.sum.Load()) / 1e6
 }
+
+// add counts the observations of o, which has the same bounds, too.
+func (h *Histogram) add(o *Histogram) {
+	for i := range h.counts {
+		h.counts[i].Add(o.counts[i].Load())
+	}
+	h.sum.Add(o.sum.Load())
+}

@@ -23,19 +23,18 @@ type Journal interface{ Append(r Record) bool }
 type History interface{ Replay(q Request) bool }
 
 // Relay decides who gives a message its place in the room's order. Publish never
-// blocks.
+// blocks and lends e.Body.
 type Relay interface{ Publish(e Envelope) Verdict }
 
 // Verdict is the answer of a Relay.
 type Verdict uint8
 
 const (
-	Here    Verdict = iota // this shard orders: one machine
-	Away                   // comes back with its seq (a cluster's bus)
-	Refused                // not taken: error/unavailable
+	Here    Verdict = iota // this shard orders
+	Refused                // nobody can: error/unavailable
 )
 
-// Envelope is a message on its way to the bus.
+// Envelope is a message that asks for its place.
 type Envelope struct {
 	Room string
 	Hash uint64

@@ -12,30 +12,36 @@ const (
 	smallRoom  = 200                   // people up to which changes are told at once
 	smallDelay = 50 * time.Millisecond // gathers what comes together
 	largeDelay = time.Second           // between two deltas of a large room
-	deltaNames = 100                   // in one delta of a large room
+	deltaNames = 100                   // in one delta
 )
 
 // person is one user of a room, however many connections it has.
 type person struct {
 	frame.User
-	conns int
-	gone  int64 // Unix ns when it counts as left; 0: it is here
+	conns  int
+	here   bool
+	gone   int64  // Unix ns when it counts as left; 0: it has a connection, or left
+	typed  int64  // Unix ns of the last typing that was passed on
+	told   string // the name by which the room knows it; "": it does not
+	queued bool   // in people.changes
+	asOf   uint64 // people.lists when it was queued
 }
 
-// change is what is to be told of a user.
-type change struct {
-	user frame.User
-	here bool
+// departure is a person whose grace ends at a time, unless it came back.
+type departure struct {
+	who *person
+	at  int64 // Unix ns; who.gone, if it still holds
 }
 
 // people is who is in a room, and what was not told of it yet.
 type people struct {
-	byID    map[string]*person
-	sorted  []*person // by name, then user
-	leaving int       // persons with gone set
-	changes []change  // oldest first, one a user
-	since   int64     // Unix ns of the first of changes
-	told    int64     // Unix ns of the last delta
+	byID    map[string]*person // those who are here, and those whose leaving was not told
+	sorted  []*person          // those who are here, by name, then user
+	leaving []departure        // by time
+	changes []*person          // oldest first, each once
+	since   int64              // Unix ns of the first of changes
+	told    int64              // Unix ns of the last delta
+	lists   uint64             // how many lists were given out
 }
 
 func order(a, b *person) int {
@@ -59,20 +65,20 @@ func (p *people) enter(c *Client, now int64) {
 	if one == nil {
 		one = &person{User: frame.User{ID: c.User, Name: c.Name}}
 		p.byID[c.User] = one
-		p.insert(one)
-		p.change(one.User, true, now)
-	}
-	if one.gone != 0 {
-		one.gone = 0
-		p.leaving--
 	}
 	one.conns++
-	if one.Name != c.Name {
+	one.gone = 0
+	switch {
+	case !one.here:
+		one.here, one.Name = true, c.Name
+	case one.Name != c.Name:
 		p.remove(one)
 		one.Name = c.Name
-		p.insert(one)
-		p.change(one.User, true, now)
+	default:
+		return
 	}
+	p.insert(one)
+	p.change(one, now)
 }
 
 // exit counts one connection less; with the last one the user leaves at the time
@@ -87,37 +93,65 @@ func (p *people) exit(user string, now, at int64) {
 		return
 	}
 	one.gone = at
-	p.leaving++
+	p.leaving = append(p.leaving, departure{one, at})
 }
 
 func (p *people) left(one *person, now int64) {
-	delete(p.byID, one.ID)
+	one.here, one.gone = false, 0
 	p.remove(one)
-	p.change(one.User, false, now)
+	p.change(one, now)
 }
 
-// change notes what is to be told; coming and going cancel out.
-func (p *people) change(u frame.User, here bool, now int64) {
-	i := slices.IndexFunc(p.changes, func(c change) bool { return c.user.ID == u.ID })
-	if i >= 0 {
-		same := p.changes[i].here == here
-		p.changes = slices.Delete(p.changes, i, i+1)
-		if !same {
-			return
-		}
+// change notes that there is something to tell of one; whether there still is
+// shows when it is told.
+func (p *people) change(one *person, now int64) {
+	if one.queued {
+		return
 	}
+	one.queued, one.asOf = true, p.lists
 	if len(p.changes) == 0 {
 		p.since = now
 	}
-	p.changes = append(p.changes, change{u, here})
+	p.changes = append(p.changes, one)
+}
+
+// delta takes changes off the queue: who is to be told as joined and as left.
+// Opposite changes cancel out, unless somebody was given a list between them.
+func (p *people) delta() (joined, left []frame.User) {
+	n := 0
+	for _, one := range p.changes {
+		if len(joined)+len(left) == deltaNames {
+			break
+		}
+		n++
+		one.queued = false
+		listed := one.asOf != p.lists
+		switch {
+		case one.here && (listed || one.told != one.Name):
+			one.told = one.Name
+			joined = append(joined, one.User)
+		case !one.here && (listed || one.told != ""):
+			one.told = ""
+			left = append(left, one.User)
+		}
+		if !one.here {
+			delete(p.byID, one.ID)
+		}
+	}
+	p.changes = slices.Delete(p.changes, 0, n)
+	if len(p.changes) == 0 {
+		p.changes = nil // a storm's queue is not kept
+	}
+	return joined, left
 }
 
 // list returns a page of the people, of at most about maxBytes.
 func (p *people) list(offset, limit, maxBytes int) []frame.User {
+	p.lists++
 	var out []frame.User
 	for i := offset; i < len(p.sorted) && len(out) < limit; i++ {
 		u := p.sorted[i].User
-		if maxBytes -= len(u.ID) + 6*len(u.Name) + 24; maxBytes < 0 {
+		if maxBytes -= userBytes(u); maxBytes < 0 {
 			break
 		}
 		out = append(out, u)
@@ -125,23 +159,29 @@ func (p *people) list(offset, limit, maxBytes int) []frame.User {
 	return out
 }
 
+// userBytes is the most that u takes in a list.
+func userBytes(u frame.User) int { return len(u.ID) + 6*len(u.Name) + 24 }
+
 // tendLeaving lets those go whose grace is over.
 func (s *Shard) tendLeaving(r *room) int64 {
-	next := never
-	if r.people.leaving == 0 {
-		return next
-	}
-	for _, one := range r.people.byID {
-		switch {
-		case one.gone == 0:
-		case one.gone <= s.now:
-			r.people.leaving--
-			r.people.left(one, s.now)
-		default:
-			next = min(next, one.gone)
+	p := &r.people
+	n := 0
+	for ; n < len(p.leaving); n++ {
+		d := p.leaving[n]
+		stale := d.who.gone != d.at
+		if !stale && d.at > s.now {
+			break
+		}
+		if !stale {
+			p.left(d.who, s.now)
 		}
 	}
-	return next
+	p.leaving = slices.Delete(p.leaving, 0, n)
+	if len(p.leaving) == 0 {
+		p.leaving = nil
+		return never
+	}
+	return p.leaving[0].at
 }
 
 // tendPresence tells the room what changed, when it is time.
@@ -150,30 +190,35 @@ func (s *Shard) tendPresence(r *room) int64 {
 	if len(p.changes) == 0 {
 		return never
 	}
-	large := len(r.people.byID) > smallRoom
 	due := p.since + int64(smallDelay)
-	if large {
+	if len(p.sorted) > smallRoom {
 		due = max(due, p.told+int64(largeDelay))
 	}
 	if due > s.now {
 		return due
 	}
-	n := min(len(p.changes), deltaNames)
-	var joined, left []frame.User
-	for _, c := range p.changes[:n] {
-		if c.here {
-			joined = append(joined, c.user)
-		} else {
-			left = append(left, c.user)
-		}
+	joined, left := p.delta()
+	if len(joined)+len(left) > 0 {
+		b := frame.Get(1024)
+		b.B = frame.AppendPresence(b.B, r.name, len(p.sorted), joined, left)
+		s.gather(r, b, 0)
+		p.told = s.now
 	}
-	p.changes = slices.Delete(p.changes, 0, n)
-	p.told, p.since = s.now, s.now
-	b := frame.Get(1024)
-	b.B = frame.AppendPresence(b.B, r.name, len(p.byID), joined, left)
-	s.gather(r, b, 0)
+	p.since = s.now
 	if len(p.changes) > 0 {
 		return s.now + int64(smallDelay)
 	}
 	return never
+}
+
+// typing passes on that a member types, at most once in typingEvery for its user.
+func (s *Shard) typing(m *Member) {
+	one := m.room.people.byID[m.client.User]
+	if s.now-one.typed < int64(typingEvery) {
+		return
+	}
+	one.typed = s.now
+	b := frame.Get(256)
+	b.B = frame.AppendTyping(b.B, m.room.name, m.client.User, m.client.Name)
+	s.gather(m.room, b, 0)
 }

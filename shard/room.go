@@ -79,12 +79,12 @@ func (s *Shard) answerJoin(r *room, m *Member, cmd *Command) {
 	budget := s.answerBytes()
 	list := r.people.list(0, usersPage, budget/2)
 	for _, u := range list {
-		budget -= len(u.ID) + 6*len(u.Name) + 24
+		budget -= userBytes(u)
 	}
-	j := frame.Joined{Room: r.name, Epoch: s.cfg.Epoch, Seq: r.seq, Users: list, Count: len(r.people.byID)}
+	j := frame.Joined{Room: r.name, Epoch: s.cfg.Epoch, Seq: r.seq, Users: list, Count: len(r.people.sorted)}
 	end := len(r.tail.bodies)
 	if cmd.HasPos {
-		from, known := r.tail.after(Pos{cmd.Epoch, cmd.After}, Pos{s.cfg.Epoch, r.seq})
+		from, known := r.tail.after(Pos{cmd.Epoch, cmd.After}, s.cfg.Epochs)
 		page, _ := r.tail.page(end, resumePage, budget)
 		if known && end-from <= len(page) {
 			j.Messages, j.Complete = page[len(page)-(end-from):], true
@@ -244,6 +244,6 @@ func (s *Shard) replayPage(a *Answer) {
 func (s *Shard) users(m *Member, offset, limit int) {
 	p := &m.room.people
 	b := frame.Get(1024)
-	b.B = frame.AppendUsers(b.B, m.name, offset, len(p.byID), p.list(offset, limit, s.answerBytes()))
+	b.B = frame.AppendUsers(b.B, m.name, offset, len(p.sorted), p.list(offset, limit, s.answerBytes()))
 	send(m.client, b)
 }

@@ -28,6 +28,11 @@ func (s *Shard) say(m *Member, cmd *Command) {
 		s.acknowledge(r, ack)
 		return
 	}
+	if s.relay.Publish(Envelope{Room: r.name, Hash: cmd.Hash, Body: cmd.Body}) == Refused {
+		s.answerError(m, frame.CodeUnavailable, cmd.Body, busyRetry)
+		cmd.Body.Release()
+		return
+	}
 	seq, milli := r.seq+1, s.now/1e6
 	cmd.Body.Stamp(seq, milli)
 	if s.journal != nil {
@@ -64,6 +69,7 @@ func (s *Shard) say(m *Member, cmd *Command) {
 func (s *Shard) acknowledge(r *room, ack pendingAck) {
 	if ack.seq > r.committed {
 		r.pending = append(r.pending, ack)
+		s.unacked.Add(1)
 		return
 	}
 	b := frame.Get(256)
@@ -102,8 +108,12 @@ func (s *Shard) commit(name string, seq uint64) {
 		p.body.Release()
 		s.acks.Observe(float64(s.now-p.at)/1e9, 1)
 	}
+	s.unacked.Add(int64(len(kept) - len(r.pending)))
 	clear(r.pending[len(kept):])
 	r.pending = kept
+	if len(kept) == 0 {
+		r.pending = nil // a stalled disk's queue is not kept
+	}
 	if b != nil {
 		send(to, b)
 	}
@@ -142,30 +152,4 @@ func (s *Shard) gather(r *room, b *frame.Buf, read int64) {
 	if r.size > maxTurnBytes {
 		s.flush(r)
 	}
-}
-
-// flush sends the open turn to every member: one contiguous buffer, one send each.
-func (s *Shard) flush(r *room) {
-	if len(r.frames) == 0 {
-		return
-	}
-	turn := r.frames[0]
-	if len(r.frames) > 1 {
-		turn = frame.Get(r.size)
-		for _, f := range r.frames {
-			turn.B = append(turn.B, f.Bytes()...)
-			f.Release()
-		}
-	}
-	for _, out := range r.outs {
-		out.Send(turn)
-	}
-	turn.Release()
-	r.sent = s.now
-	s.deliveries.Add(uint64(len(r.reads) * len(r.outs)))
-	for _, read := range r.reads {
-		s.delay.Observe(float64(s.cfg.Now()-read)/1e9, len(r.outs))
-	}
-	clear(r.frames)
-	r.frames, r.reads, r.size = r.frames[:0], r.reads[:0], 0
 }

@@ -12,7 +12,7 @@ type Set struct {
 
 // NewSet starts the shards. A nil Journal counts every message as durable at
 // once, a nil History starts every room empty.
-func NewSet(cfg Config, j Journal, h History) *Set {
+func NewSet(cfg Config, j Journal, h History, relay Relay) *Set {
 	if cfg.Shards == 0 {
 		cfg.Shards = 64
 	}
@@ -22,9 +22,12 @@ func NewSet(cfg Config, j Journal, h History) *Set {
 	if cfg.SendBytes == 0 {
 		cfg.SendBytes = 1 << 20
 	}
+	if cfg.Epochs == nil {
+		cfg.Epochs = []uint64{cfg.Epoch}
+	}
 	s := &Set{cfg: cfg, seed: maphash.MakeSeed()}
 	for i := range cfg.Shards {
-		s.runners = append(s.runners, newRunner(newShard(&s.cfg, i, j, h)))
+		s.runners = append(s.runners, newRunner(newShard(&s.cfg, i, j, h, relay)))
 	}
 	return s
 }
@@ -60,17 +63,36 @@ func (s *Set) Replayed(a Answer) {
 	s.Work(a.Shard)
 }
 
+// Pending counts what a drain has to wait for: commands in mailboxes, open turns,
+// and messages whose acks wait for a commit.
+func (s *Set) Pending() int {
+	n := 0
+	for _, r := range s.runners {
+		r.mu.Lock()
+		n += len(r.box)
+		if r.running {
+			n++
+		}
+		r.mu.Unlock()
+		n += int(r.shard.open.Load() + r.shard.unacked.Load())
+	}
+	return n
+}
+
 // Stats are the sums over all shards.
 type Stats struct {
 	Rooms, Members                                  int64
 	Accepted, Duplicate, Busy, Rejected, Deliveries uint64
-	Queue                                           []int // commands waiting, by shard
+	Queue                                           []int      // commands waiting, by shard
+	Delivery, Ack                                   *Histogram // seconds from the message read
 }
 
 // Stats returns the counters.
 func (s *Set) Stats() Stats {
-	var sum Stats
+	sum := Stats{Delivery: NewHistogram(nil), Ack: NewHistogram(nil)}
 	for _, r := range s.runners {
+		sum.Delivery.add(r.shard.delay)
+		sum.Ack.add(r.shard.acks)
 		c := &r.shard.counters
 		sum.Rooms += c.liveRooms.Load()
 		sum.Members += c.members.Load()

@@ -20,6 +20,7 @@ const (
 type Config struct {
 	Shards    int            // a power of two; default 64
 	Epoch     uint64         // of this start
+	Epochs    []uint64       // all that were ever opened here, rising, Epoch the last; nil: Epoch only
 	Now       func() int64   // Unix ns
 	Busy      func() float64 // share of the time that the loops work; nil: 0
 	Grace     time.Duration  // until a lost connection's user has left
@@ -31,6 +32,8 @@ type Config struct {
 // counters are written by the shard's turn and read by anybody.
 type counters struct {
 	liveRooms, members                              atomic.Int64
+	unacked                                         atomic.Int64 // acks that wait for a commit
+	open                                            atomic.Int64 // rooms with an open turn
 	accepted, duplicate, busy, rejected, deliveries atomic.Uint64
 }
 
@@ -42,6 +45,7 @@ type Shard struct {
 	index   int
 	journal Journal // nil: every message counts as committed at once
 	history History // nil: every room starts empty
+	relay   Relay
 	delay   *Histogram
 	acks    *Histogram
 
@@ -53,9 +57,9 @@ type Shard struct {
 	counters
 }
 
-func newShard(cfg *Config, index int, j Journal, h History) *Shard {
+func newShard(cfg *Config, index int, j Journal, h History, relay Relay) *Shard {
 	return &Shard{
-		cfg: cfg, index: index, journal: j, history: h, rooms: make(map[string]*room),
+		cfg: cfg, index: index, journal: j, history: h, relay: relay, rooms: make(map[string]*room),
 		delay: NewHistogram(nil), acks: NewHistogram(nil),
 	}
 }
@@ -93,12 +97,7 @@ func (s *Shard) inRoom(m *Member, cmd *Command) {
 	case Page:
 		s.page(m, cmd.Before, cmd.Limit)
 	case Typing:
-		if s.now-m.typed >= int64(typingEvery) {
-			m.typed = s.now
-			b := frame.Get(256)
-			b.B = frame.AppendTyping(b.B, m.room.name, m.client.User, m.client.Name)
-			s.gather(m.room, b, 0)
-		}
+		s.typing(m)
 	}
 }
 
@@ -119,9 +118,12 @@ func (s *Shard) EndTurn(now int64) (next int64) {
 	if s.cfg.Busy != nil {
 		hold = pace(s.cfg.Busy())
 	}
-	kept := s.active[:0]
+	kept, open := s.active[:0], 0
 	for _, r := range s.active {
 		due := s.tend(r, hold)
+		if len(r.frames) > 0 {
+			open++
+		}
 		if due == never {
 			r.active = false
 			continue
@@ -131,6 +133,7 @@ func (s *Shard) EndTurn(now int64) (next int64) {
 	}
 	clear(s.active[len(kept):])
 	s.active = kept
+	s.open.Store(int64(open))
 	return next
 }
 
@@ -148,7 +151,8 @@ func (s *Shard) tend(r *room, hold int64) (next int64) {
 			s.flush(r)
 		}
 	}
-	if next == never && len(r.members) == 0 && len(r.people.byID) == 0 && len(r.pending) == 0 && (!s.cfg.KeepRooms || r.seq == 0) {
+	empty := len(r.members) == 0 && len(r.people.sorted) == 0 && len(r.pending) == 0
+	if next == never && empty && (!s.cfg.KeepRooms || r.seq == 0) {
 		s.forget(r)
 	}
 	return next

@@ -93,6 +93,11 @@ func (s *store) Replay(q Request) bool {
 	return true
 }
 
+// here is the Relay of one machine.
+type here struct{}
+
+func (here) Publish(Envelope) Verdict { return Here }
+
 // world is one shard with a clock.
 type world struct {
 	t     *testing.T
@@ -103,8 +108,8 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	w := &world{t: t, now: time.Unix(1_700_000_000, 0).UnixNano()}
-	cfg := &Config{Epoch: 2, Now: func() int64 { return w.now }, Grace: 2 * time.Second, SendBytes: 1 << 20}
-	w.Shard = newShard(cfg, 0, &w.store, &w.store)
+	cfg := &Config{Epoch: 2, Epochs: []uint64{1, 2}, Now: func() int64 { return w.now }, Grace: 2 * time.Second, SendBytes: 1 << 20}
+	w.Shard = newShard(cfg, 0, &w.store, &w.store, here{})
 	t.Cleanup(w.Close)
 	return w
 }
@@ -266,7 +271,7 @@ func TestShard_RoomThatDoesNotLoad(t *testing.T) {
 func TestSet_OneOrder(t *testing.T) {
 	const senders, each = 4, 500
 	clock := atomic.Int64{}
-	set := NewSet(Config{Shards: 2, Now: func() int64 { return clock.Add(1000) }, KeepRooms: true}, nil, nil)
+	set := NewSet(Config{Shards: 2, Now: func() int64 { return clock.Add(1000) }, KeepRooms: true}, nil, nil, here{})
 	screens := make([]*screen, senders)
 	var all sync.WaitGroup
 	for i := range senders {

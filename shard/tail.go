@@ -1,6 +1,10 @@
 package shard
 
-import "nebula/frame"
+import (
+	"nebula/frame"
+	"slices"
+	"sort"
+)
 
 // The tail keeps at least tailKeep messages, more than one page of the protocol,
 // and is cut when it has twice as many.
@@ -75,27 +79,24 @@ func (t *tail) page(end, limit, maxBytes int) (page []*frame.Buf, more bool) {
 }
 
 // after returns the index of the first message after the cursor; false if the
-// tail cannot tell: the epoch is unknown, ended before the cursor, or the
-// tail does not reach back so far.
-func (t *tail) after(cursor Pos, now Pos) (int, bool) {
-	if cursor.Seq == 0 && !t.more {
-		return 0, true
-	}
-	if len(t.bodies) == 0 {
-		return 0, cursor == now
-	}
-	if t.more && t.bodies[0].Seq() > cursor.Seq+1 {
+// tail cannot tell: the cursor's epoch is not one of epochs or ended before it,
+// or the tail does not reach back so far.
+func (t *tail) after(cursor Pos, epochs []uint64) (int, bool) {
+	if _, known := slices.BinarySearch(epochs, cursor.Epoch); !known {
 		return 0, false
 	}
-	known, end := cursor.Epoch == now.Epoch, now.Seq
-	i := len(t.bodies)
-	for i > 0 && (t.epochs[i-1] > cursor.Epoch || t.epochs[i-1] == cursor.Epoch && t.bodies[i-1].Seq() > cursor.Seq) {
-		i--
+	// A seq that an ended epoch gave to a message that was never committed may be
+	// given again by the next one: the cursor must not be past its own epoch's end.
+	n := sort.Search(len(t.epochs), func(i int) bool { return t.epochs[i] > cursor.Epoch })
+	end := uint64(0)
+	switch {
+	case n > 0:
+		end = t.bodies[n-1].Seq()
+	case t.more:
+		return 0, false
 	}
-	for j, epoch := range t.epochs {
-		if epoch == cursor.Epoch && cursor.Epoch != now.Epoch {
-			known, end = true, t.bodies[j].Seq()
-		}
+	if cursor.Seq > end || t.more && cursor.Seq+1 < t.bodies[0].Seq() {
+		return 0, false
 	}
-	return i, known && cursor.Seq <= end
+	return sort.Search(len(t.bodies), func(i int) bool { return t.bodies[i].Seq() > cursor.Seq }), true
 }
