@@ -186,7 +186,7 @@ func (s *Shard) replay(a *Answer) {
 	r.seq, r.committed = a.Last.Seq, a.Last.Seq
 	r.tail = tail{bodies: a.Messages, epochs: a.Epochs, more: a.More}
 	for _, seen := range a.IDs {
-		r.window.add(seen, s.now/1e6)
+		r.window.add(seen, s.milli())
 	}
 	waiting := r.waiting
 	r.waiting = nil

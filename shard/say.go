@@ -33,7 +33,7 @@ func (s *Shard) say(m *Member, cmd *Command) {
 		cmd.Body.Release()
 		return
 	}
-	seq, milli := r.seq+1, s.now/1e6
+	seq, milli := r.seq+1, s.milli()
 	cmd.Body.Stamp(seq, milli)
 	if s.journal != nil {
 		cmd.Body.Retain(1)
@@ -63,6 +63,14 @@ func (s *Shard) say(m *Member, cmd *Command) {
 	s.gather(r, cmd.Body, cmd.Read)
 	ack.seq, ack.milli = seq, milli
 	s.acknowledge(r, ack)
+}
+
+// milli is the time of day that a message gets, Unix ms.
+func (s *Shard) milli() int64 {
+	if s.cfg.Wall != nil {
+		return s.cfg.Wall()
+	}
+	return s.now / 1e6
 }
 
 // acknowledge sends the ack if the message is durable, else keeps it until it is.

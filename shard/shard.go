@@ -21,7 +21,8 @@ type Config struct {
 	Shards    int            // a power of two; default 64
 	Epoch     uint64         // of this start
 	Epochs    []uint64       // all that were ever opened here, rising, Epoch the last; nil: Epoch only
-	Now       func() int64   // Unix ns
+	Now       func() int64   // Unix ns, steady
+	Wall      func() int64   // Unix ms, the time of day that messages bear; nil: Now's
 	Busy      func() float64 // share of the time that the loops work; nil: 0
 	Grace     time.Duration  // until a lost connection's user has left
 	SendBytes int            // an answer has at most half of it; default 1 MiB
