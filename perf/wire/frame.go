@@ -41,22 +41,27 @@ func next(b []byte, masked bool) (Frame, error) {
 	if len(b) < 2 {
 		return Frame{}, nil
 	}
-	if b[0]&0x70 != 0 || (b[1] >= 0x80) != masked {
+	op, length, head := b[0]&0x0f, int(b[1]&0x7f), 2
+	control := op >= OpClose
+	if b[0]&0x70 != 0 || (b[1] >= 0x80) != masked || op > OpPong || op > OpBinary && !control ||
+		control && (length > 125 || b[0] < 0x80) {
 		return Frame{}, ErrFrame
 	}
-	head, length := 2, int(b[1]&0x7f)
 	switch length {
 	case 126:
 		if len(b) < 4 {
 			return Frame{}, nil
 		}
 		head, length = 4, int(binary.BigEndian.Uint16(b[2:]))
+		if length < 126 { // RFC 6455 section 5.2: the shortest form must be used
+			return Frame{}, ErrFrame
+		}
 	case 127:
 		if len(b) < 10 {
 			return Frame{}, nil
 		}
 		long := binary.BigEndian.Uint64(b[2:])
-		if long > 1<<31 {
+		if long > 1<<31 || long < 1<<16 {
 			return Frame{}, ErrFrame
 		}
 		head, length = 10, int(long)
@@ -67,7 +72,7 @@ func next(b []byte, masked bool) (Frame, error) {
 	if len(b) < head+length {
 		return Frame{}, nil
 	}
-	frame := Frame{Op: b[0] & 0x0f, Fin: b[0] >= 0x80, Payload: b[head : head+length], Size: head + length}
+	frame := Frame{Op: op, Fin: b[0] >= 0x80, Payload: b[head : head+length], Size: head + length}
 	if masked {
 		mask(frame.Payload, binary.LittleEndian.Uint32(b[head-4:]))
 	}
