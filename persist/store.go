@@ -1,0 +1,109 @@
+package persist
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"nebula/shard"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"zombiezen.com/go/sqlite"
+)
+
+// Store is an open history database. It is a shard.Journal and a shard.History.
+type Store struct {
+	// Static after construction.
+	cfg              Config
+	path             string
+	lock             *os.File
+	epochs           []uint64 // rising; the last one is this start's
+	rooms, messages  int
+	commits, batches *shard.Histogram
+	giveUp           chan struct{} // closed by Close past its context
+	done             chan struct{} // closed when everything is closed
+
+	// Any goroutine.
+	queue    queue
+	readers  pool
+	starting sync.Once
+	givingUp sync.Once
+
+	// Atomic.
+	errors     atomic.Uint64
+	fault      atomic.Pointer[error] // of the last transaction, nil if it was committed
+	committing atomic.Int64          // when the open transaction began, Unix ns; 0: none is open
+
+	// Owned by the writer goroutine.
+	writer writer
+
+	// Owned by the goroutine that closes done.
+	conn      *sqlite.Conn   // the writer's
+	readConns []*sqlite.Conn // the readers'
+	ending    error
+}
+
+var (
+	_ shard.Journal = (*Store)(nil)
+	_ shard.History = (*Store)(nil)
+)
+
+// Open makes the folder if it is absent, takes it for this process, checks and
+// migrates the database and opens a new epoch. ErrLocked: another process has it.
+// ErrForeign, ErrNewer, ErrCorrupt: the file is left as it was. Start must follow,
+// and Close.
+func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
+	cfg = cfg.withDefaults()
+	if err := errors.Join(cfg.validate(), ctx.Err()); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("persist: make the folder: %w", err)
+	}
+	s := &Store{
+		cfg: cfg, path: filepath.Join(cfg.Dir, databaseFile),
+		commits: shard.NewHistogram(nil), batches: shard.NewHistogram([]float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000}),
+		giveUp: make(chan struct{}), done: make(chan struct{}),
+	}
+	s.queue.init(cfg.Queue)
+	if s.lock, err = lockDir(cfg.Dir); err != nil {
+		return nil, err
+	}
+	if err := s.open(); err != nil {
+		s.closeConns()
+		s.lock.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Epoch returns the epoch of this start: above every one before, and at least Unix
+// milliseconds, so that it does not come again if the folder is lost.
+func (s *Store) Epoch() uint64 { return s.epochs[len(s.epochs)-1] }
+
+// Epochs returns all epochs ever opened here, rising, this start's included. The
+// caller must not write to it.
+func (s *Store) Epochs() []uint64 { return s.epochs }
+
+// Counts returns how many rooms and messages were stored when Open ran.
+func (s *Store) Counts() (rooms, messages int) { return s.rooms, s.messages }
+
+// Start starts the goroutines; once. committed is called on the writer's goroutine
+// after each commit with one notice a room; the slice is valid until it returns.
+// replayed is called on a reader's, and owns the messages. Both may call Append and
+// Replay, and must not call Close.
+func (s *Store) Start(committed func([]shard.Notice), replayed func(shard.Answer)) {
+	s.starting.Do(func() { s.start(committed, replayed) })
+}
+
+// Append takes r, and the reference of its Body; it never blocks. On false the
+// queue is full or the Store closed, and the caller keeps the reference. What was
+// taken is committed in the order of Append, room by room. Any goroutine.
+func (s *Store) Append(r shard.Record) bool { return s.queue.push(r) }
+
+// Replay takes a question; it never blocks. false: too many wait, or the Store is
+// closed. The answer to a Load holds everything of its room that was appended
+// before. Any goroutine.
+func (s *Store) Replay(req shard.Request) bool { return s.readers.ask(req, &s.queue) }
