@@ -1,5 +1,3 @@
-//go:build wip
-
 package main
 
 import (
@@ -22,8 +20,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/gobwas/ws"
 )
 
 // app is a running server.
@@ -43,14 +39,15 @@ type app struct {
 
 	// Atomic.
 	draining atomic.Bool
+	sockets  atomic.Pointer[netpoll.Engine] // engine, for its own loops: they run before listen has returned
 
 	// Owned by stop.
 	servers sync.WaitGroup
 }
 
 // start brings everything up in order; on an error what was up is down again.
-func start(cfg config, log *slog.Logger) (a *app, err error) {
-	a = &app{cfg: cfg, log: log, began: time.Now(), failed: make(chan error, 2)}
+func start(cfg config, log *slog.Logger) (_ *app, err error) {
+	a := &app{cfg: cfg, log: log, began: time.Now(), failed: make(chan error, 2)}
 	defer func() {
 		if err != nil {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -95,7 +92,7 @@ func (a *app) openStore() (folder string, err error) {
 	for slot := 0; ; slot++ {
 		folder = strings.ReplaceAll(a.cfg.data, "{slot}", strconv.Itoa(slot))
 		a.store, err = persist.Open(context.Background(), persist.Config{
-			Dir: folder, Durability: a.cfg.durability, Queue: a.cfg.queue, Retain: a.cfg.retain, Now: nowNano, Log: a.log,
+			Dir: folder, Durability: a.cfg.durability, Queue: a.cfg.queue, Retain: a.cfg.retain, Now: func() int64 { return time.Now().UnixNano() }, Log: a.log,
 		})
 		if !errors.Is(err, persist.ErrLocked) || folder == a.cfg.data {
 			return folder, err
@@ -103,19 +100,25 @@ func (a *app) openStore() (folder string, err error) {
 	}
 }
 
-func nowNano() int64 { return time.Now().UnixNano() }
+// steadyClock returns Unix nanoseconds that start at the time of day and then
+// only count: nothing that waits depends on somebody setting the clock.
+func steadyClock() func() int64 {
+	start := time.Now()
+	return func() int64 { return start.UnixNano() + int64(time.Since(start)) }
+}
 
 // openRooms makes the shards and the gateway and lets the store talk to them.
 func (a *app) openRooms(sessions *web.Sessions, plain *gateway.Listener) {
+	now := steadyClock()
 	shards := shard.Config{
-		Shards: a.cfg.shards, Epoch: uint64(time.Now().UnixMilli()), Now: nowNano,
-		Busy:  func() float64 { return a.engine.Busy() }, // set before the first message
+		Shards: a.cfg.shards, Epoch: uint64(time.Now().UnixMilli()), Now: now, Wall: func() int64 { return time.Now().UnixMilli() },
+		Busy:  a.busy,
 		Grace: a.cfg.grace, SendBytes: a.cfg.sendBytes, KeepRooms: a.store == nil,
 	}
 	var journal shard.Journal
 	var history shard.History
 	if a.store != nil {
-		shards.Epoch = a.store.Epoch()
+		shards.Epoch, shards.Epochs = a.store.Epoch(), a.store.Epochs()
 		journal, history = a.store, a.store
 	}
 	a.set = shard.NewSet(shards, journal, history, bus.Local{})
@@ -128,6 +131,7 @@ func (a *app) openRooms(sessions *web.Sessions, plain *gateway.Listener) {
 		Identify:      identify(a.cfg, sessions),
 		OriginAllowed: func(origin, host string) bool { return web.OriginAllowed(origin, true, host, a.cfg.origins) },
 		TrustedProxy:  a.cfg.proxies.contains,
+		Full:          a.full,
 		UserLimit:     newLimit(a.cfg.rate, a.cfg.burst),
 		AddrLimit:     newLimit(a.cfg.ipRate, a.cfg.ipBurst),
 		AddrConns:     a.cfg.ipConns,
@@ -135,7 +139,7 @@ func (a *app) openRooms(sessions *web.Sessions, plain *gateway.Listener) {
 		Node:          a.cfg.node, Version: version,
 		Rate: int(a.cfg.rate), Burst: a.cfg.burst, MaxRooms: a.cfg.rooms,
 		FrameBytes: a.cfg.frameBytes, TextBytes: a.cfg.textBytes,
-		Heartbeat: a.cfg.heartbeat, Now: nowNano,
+		Heartbeat: a.cfg.heartbeat, Now: now,
 	})
 }
 
@@ -144,6 +148,20 @@ func newLimit(rate float64, burst int) *shard.Limiter {
 		return nil
 	}
 	return shard.NewLimiter(rate, burst)
+}
+
+// busy is the share of time that the event loops work; any goroutine.
+func (a *app) busy() float64 {
+	if e := a.sockets.Load(); e != nil {
+		return (*e).Busy()
+	}
+	return 0
+}
+
+// full tells whether there are as many connections as there may be; any goroutine.
+func (a *app) full() bool {
+	e := a.sockets.Load()
+	return e != nil && (*e).Stats().Connections > a.cfg.maxConns
 }
 
 // identify tells who a cookie belongs to, or makes a guest.
@@ -158,14 +176,19 @@ func identify(cfg config, sessions *web.Sessions) func(string, bool, string) (us
 	}
 }
 
-// fullAnswer is what a connection past -max-conns is told.
+// spareConns are taken past -max-conns, so that health checks are served and
+// upgrades told 503 after their request was read: an answer before it may be lost in
+// the reset that unread bytes cause.
+const spareConns = 64
+
+// fullAnswer is what a connection past even those is told.
 const fullAnswer = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 // listen opens the public port on the event loops.
 func (a *app) listen() (err error) {
 	a.engine, err = netpoll.Listen(netpoll.Config{
-		Addr: a.cfg.addr, Loops: a.cfg.loops, MaxConns: a.cfg.maxConns, SendBytes: a.cfg.sendBytes,
-		SlowClose:  frame.AppendClose(nil, ws.StatusCode(1013), "read too slowly"),
+		Addr: a.cfg.addr, Loops: a.cfg.loops, MaxConns: a.cfg.maxConns + spareConns, SendBytes: a.cfg.sendBytes,
+		SlowClose:  frame.AppendClose(nil, frame.StatusTryAgainLater, "read too slowly"),
 		FrameEnd:   frame.EndOfFrame,
 		RejectFull: []byte(fullAnswer),
 		Handler:    a.gate.Handler,
@@ -173,6 +196,7 @@ func (a *app) listen() (err error) {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", a.cfg.addr, err)
 	}
+	a.sockets.Store(&a.engine)
 	return nil
 }
 
@@ -185,11 +209,17 @@ func (a *app) stop(ctx context.Context) error {
 		cut = append(cut, fmt.Errorf("%d accepted messages were not acked", left))
 	}
 	a.gate.Hangup(a.engine)
-	if left := a.await(ctx, func() int { return a.engine.Stats().Connections }); left > 0 {
+	if left := a.await(ctx, a.gate.Sessions); left > 0 {
 		cut = append(cut, fmt.Errorf("%d connections were cut", left))
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
+	defer cancel()
 	return errors.Join(append(cut, a.close(ctx))...)
 }
+
+// closeWithin is the time that closing has after the clients are gone, past -drain too: the
+// database is not to be cut in what it commits.
+const closeWithin = 5 * time.Second
 
 // reconnectWithin is the time over which clients spread when they come back.
 const reconnectWithin = 1500 * time.Millisecond

@@ -1,5 +1,3 @@
-//go:build wip
-
 // Command nebula is a real-time chat server: rooms, messages, presence and
 // history over WebSocket. It runs alone, with an embedded database:
 //

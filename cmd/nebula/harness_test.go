@@ -1,5 +1,3 @@
-//go:build wip
-
 package main
 
 import (
@@ -12,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +23,9 @@ import (
 const patience = 20 * time.Second
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asServer) != "" {
+		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+	}
 	code := m.Run()
 	http.DefaultClient.CloseIdleConnections()
 	if code == 0 {
@@ -155,12 +157,7 @@ func (s *server) dial(cookie string) *client {
 	s.t.Helper()
 	c := dialRaw(s.t, s.addr)
 	c.cookie = cookie
-	head := "GET /ws HTTP/1.1\r\nHost: " + s.addr + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-	if cookie != "" {
-		head += "Cookie: " + cookie + "\r\n"
-	}
-	c.write(head + "\r\n")
+	c.write(s.upgradeHead(cookie))
 	answer := c.head()
 	if !strings.HasPrefix(answer, "HTTP/1.1 101 ") {
 		s.t.Fatalf("upgrade answered %q", answer)
@@ -174,6 +171,51 @@ func (s *server) dial(cookie string) *client {
 	return c
 }
 
+// upgradeHead is a correct request; cookie may be empty.
+func (s *server) upgradeHead(cookie string) string {
+	head := "GET /ws HTTP/1.1\r\nHost: " + s.addr + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+	if cookie != "" {
+		head += "Cookie: " + cookie + "\r\n"
+	}
+	return head + "\r\n"
+}
+
+// await polls a condition that becomes true by itself.
+func (s *server) await(what string, done func() bool) {
+	s.t.Helper()
+	for deadline := time.Now().Add(patience); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// metric reads one sample of /metrics, named with its labels.
+func (s *server) metric(name string) float64 {
+	s.t.Helper()
+	answer, err := http.Get("http://" + s.adminAddr.String() + "/metrics")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(body)) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			number, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			return number
+		}
+	}
+	s.t.Fatalf("no metric %s", name)
+	return 0
+}
+
 func dialRaw(t *testing.T, addr string) *client {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
@@ -181,9 +223,6 @@ func dialRaw(t *testing.T, addr string) *client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
-	}
 	return &client{t: t, conn: conn}
 }
 
@@ -192,6 +231,7 @@ func (c *client) head() string {
 	c.t.Helper()
 	var out []byte
 	one := make([]byte, 1)
+	c.beforeWait()
 	for !strings.HasSuffix(string(out), "\r\n\r\n") {
 		if _, err := io.ReadFull(c.conn, one); err != nil {
 			c.t.Fatalf("read the head after %q: %v", out, err)
@@ -199,6 +239,11 @@ func (c *client) head() string {
 		out = append(out, one[0])
 	}
 	return string(out)
+}
+
+// beforeWait gives the next wait its deadline.
+func (c *client) beforeWait() {
+	_ = c.conn.SetDeadline(time.Now().Add(patience)) // a closed connection shows in what follows
 }
 
 func (c *client) write(raw string) {
@@ -219,10 +264,16 @@ func (c *client) send(format string, args ...any) {
 
 // read returns the next frame, whatever it is.
 func (c *client) read() (ws.Frame, error) {
-	f, err := ws.ReadFrame(c.conn)
-	if err == nil && f.Header.Masked {
-		c.t.Error("the server masked a frame")
+	c.beforeWait()
+	header, err := ws.ReadHeader(c.conn)
+	if err != nil {
+		return ws.Frame{}, err
 	}
+	if header.Masked || header.Length > 1<<24 {
+		return ws.Frame{}, fmt.Errorf("no server sends this: %+v", header)
+	}
+	f := ws.Frame{Header: header, Payload: make([]byte, header.Length)}
+	_, err = io.ReadFull(c.conn, f.Payload)
 	return f, err
 }
 
@@ -244,12 +295,17 @@ func (c *client) next() event {
 		default:
 			c.t.Fatalf("got frame %v %q, want text", f.Header.OpCode, f.Payload)
 		}
-		var e event
-		if err := json.Unmarshal(f.Payload, &e); err != nil {
-			c.t.Fatalf("%v in %q", err, f.Payload)
-		}
-		return e
+		return decode(c.t, f.Payload)
 	}
+}
+
+func decode(t *testing.T, payload []byte) event {
+	t.Helper()
+	var e event
+	if err := json.Unmarshal(payload, &e); err != nil {
+		t.Fatalf("%v in %q", err, payload)
+	}
+	return e
 }
 
 // want reads until a message of the type comes.
@@ -299,6 +355,7 @@ func (c *client) wantClose(code ws.StatusCode) {
 		}
 		break
 	}
+	c.beforeWait()
 	if n, err := io.Copy(io.Discard, c.conn); n > 0 {
 		c.t.Errorf("%d bytes after the close frame (%v)", n, err)
 	}

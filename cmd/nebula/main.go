@@ -1,5 +1,3 @@
-//go:build wip
-
 package main
 
 import (
@@ -52,12 +50,13 @@ func run(args []string, stdout, stderr io.Writer) int {
 		log.Error("cannot start", "error", err)
 		return exitFail
 	}
+	code := exitOK
 	select {
 	case sig := <-signals:
 		log.Info("draining", "signal", sig.String(), "at_most", cfg.drain)
 	case err := <-a.failed:
 		log.Error("stopping", "error", err)
-		defer func() { _ = a.stop(context.Background()) }()
+		code = exitFail
 	}
 	go func() {
 		<-signals
@@ -71,7 +70,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return exitFail
 	}
 	log.Info("stopped")
-	return exitOK
+	return code
 }
 
 func newLogger(cfg config, w io.Writer) *slog.Logger {

@@ -1,5 +1,3 @@
-//go:build wip
-
 // Package gateway joins sockets, frames and shards: it is what happens between
 // a byte that the event loop read and a command in a room's mailbox, and the
 // only place that knows all three.

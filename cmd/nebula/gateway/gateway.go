@@ -1,5 +1,3 @@
-//go:build wip
-
 package gateway
 
 import (
@@ -25,6 +23,8 @@ type Config struct {
 	OriginAllowed func(origin, host string) bool
 	// TrustedProxy tells whether X-Forwarded-* from this address is believed.
 	TrustedProxy func(netip.Addr) bool
+	// Full tells whether there are as many connections as there may be.
+	Full func() bool
 	// Plain is where connections go that speak plain HTTP.
 	Plain *Listener
 
@@ -43,7 +43,7 @@ type Config struct {
 	Heartbeat        time.Duration // idle time until a ping
 	HandshakeTimeout time.Duration // 0: 10 s
 
-	Now func() int64 // Unix nanoseconds
+	Now func() int64 // Unix nanoseconds, steady
 }
 
 // Gateway is what all event loops share.
@@ -53,6 +53,7 @@ type Gateway struct {
 
 	// Atomic.
 	draining atomic.Bool
+	sessions atomic.Int64
 	counters Counters
 
 	// Guarded by mu.
@@ -70,6 +71,7 @@ type Counters struct {
 	OriginRefused atomic.Uint64
 	BadHandshake  atomic.Uint64
 	Draining      atomic.Uint64 // upgrades refused while draining
+	Full          atomic.Uint64 // upgrades refused for the number of connections
 	PlainFull     atomic.Uint64 // plain HTTP connections refused
 }
 
@@ -84,6 +86,9 @@ func New(cfg Config) *Gateway {
 // Counters returns the live counters.
 func (g *Gateway) Counters() *Counters { return &g.counters }
 
+// Sessions counts the upgraded connections that are still open.
+func (g *Gateway) Sessions() int { return int(g.sessions.Load()) }
+
 // Handler makes the handler of one event loop.
 func (g *Gateway) Handler(loop int) netpoll.Handler {
 	return &Loop{g: g, set: g.cfg.Set, dirty: make([]bool, g.cfg.Set.Shards())}
@@ -93,7 +98,6 @@ func (g *Gateway) Handler(loop int) netpoll.Handler {
 // client; they are to come back after a random time up to retry.
 func (g *Gateway) Drain(e netpoll.Engine, retry time.Duration) {
 	g.draining.Store(true)
-	g.cfg.Set.Refuse(frame.CodeUnavailable)
 	e.Each(func(c netpoll.Conn) {
 		if c.Context() == nil {
 			return
@@ -113,7 +117,7 @@ func (g *Gateway) Hangup(e netpoll.Engine) {
 			return
 		}
 		b := frame.Get(64)
-		b.B = frame.AppendClose(b.B, statusRestart, "restart")
+		b.B = frame.AppendClose(b.B, frame.StatusServiceRestart, "restart")
 		c.Finish(b, netpoll.ReasonRestart)
 		b.Release()
 	})

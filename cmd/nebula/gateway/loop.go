@@ -1,5 +1,3 @@
-//go:build wip
-
 package gateway
 
 import (
@@ -10,11 +8,6 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
-)
-
-// Close codes of protocol.md section 7 that gobwas/ws does not name.
-const (
-	statusRestart ws.StatusCode = 1012 // RFC 6455 registry: Service Restart
 )
 
 // Loop is the gateway of one event loop; it implements netpoll.Handler and runs
@@ -126,10 +119,15 @@ func (l *Loop) fail(c netpoll.Conn, s *session, err error) {
 func (l *Loop) end(c netpoll.Conn, s *session, code ws.StatusCode, reason string, why netpoll.Reason) {
 	b := l.answer()
 	b.B = frame.AppendClose(b.B, code, reason)
-	l.reply = nil
-	c.Finish(b, why)
-	b.Release()
+	l.finish(c, why)
 	l.leaveAll(s)
+}
+
+// finish sends what was answered as the last bytes of c.
+func (l *Loop) finish(c netpoll.Conn, why netpoll.Reason) {
+	c.Finish(l.reply, why)
+	l.reply.Release()
+	l.reply = nil
 }
 
 // leaveAll tells the shards that s is gone; the grace time starts. Idempotent.
@@ -194,6 +192,7 @@ func (l *Loop) Timeout(c netpoll.Conn) {
 func (l *Loop) Closed(c netpoll.Conn, _ netpoll.Reason) {
 	if s := sessionOf(c); s != nil {
 		l.leaveAll(s)
+		l.g.sessions.Add(-1)
 	}
 }
 

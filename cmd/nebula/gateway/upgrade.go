@@ -1,5 +1,3 @@
-//go:build wip
-
 package gateway
 
 import (
@@ -15,9 +13,6 @@ import (
 	"time"
 )
 
-// tooLongAnswer is told to a client whose head is over frame's limit (RFC 6585 section 5).
-const tooLongAnswer = "HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-
 // open reads the head of a new connection. It returns the session and how much
 // of in belonged to the head once it is upgraded, nil before that; a connection
 // that speaks plain HTTP leaves the loop.
@@ -29,15 +24,18 @@ func (l *Loop) open(c netpoll.Conn, in []byte) (*session, int) {
 	case frame.Plain:
 		l.plain(c, in)
 		return nil, len(in)
-	case frame.TooLong:
+	case frame.Overlong:
 		l.g.counters.BadHandshake.Add(1)
-		b := frame.Get(len(tooLongAnswer))
-		b.B = append(b.B, tooLongAnswer...)
-		c.Finish(b, netpoll.ReasonHandshake)
-		b.Release()
+		b := l.answer()
+		b.B = frame.AppendRefusal(b.B, &frame.Refusal{Status: http.StatusRequestHeaderFieldsTooLarge, Text: "request head too long"})
+		l.finish(c, netpoll.ReasonHandshake)
 		return nil, len(in)
 	}
-	return l.upgrade(c, in[:n]), n
+	s := l.upgrade(c, in[:n])
+	if s == nil {
+		n = len(in) // refused: what follows is not listened to
+	}
+	return s, n
 }
 
 // plain hands c with what was read from it to net/http.
@@ -49,15 +47,19 @@ func (l *Loop) plain(c netpoll.Conn, in []byte) {
 	}
 	if !l.g.cfg.Plain.offer(nc) {
 		l.g.counters.PlainFull.Add(1)
-		_ = nc.Close() // the client sees the end; nothing else can be told without waiting
+		busy := frame.Refusal{Status: http.StatusServiceUnavailable, RetryAfter: 1, Text: "busy"}
+		_, _ = nc.Write(frame.AppendRefusal(nil, &busy)) // a fresh socket's buffer has room: no wait
+		_ = nc.Close()
 	}
 }
 
 // upgrade answers the complete head and, if it was right, makes c a session.
 func (l *Loop) upgrade(c netpoll.Conn, head []byte) *session {
 	var s *session
+	judged := false
 	b := l.answer()
 	out, ok := frame.Upgrade(b.B, head, func(r *frame.Request) (string, *frame.Refusal) {
+		judged = true
 		addr := l.g.clientAddr(c, r.ForwardedFor)
 		if refusal := l.judge(r, addr); refusal != nil {
 			return "", refusal
@@ -68,16 +70,14 @@ func (l *Loop) upgrade(c netpoll.Conn, head []byte) *session {
 	})
 	b.B = out
 	if !ok {
-		if s != nil { // judged well, then found malformed
-			l.g.dismiss(s.addr)
+		if !judged {
+			l.g.counters.BadHandshake.Add(1)
 		}
-		l.g.counters.BadHandshake.Add(1)
-		l.reply = nil
-		c.Finish(b, netpoll.ReasonHandshake)
-		b.Release()
+		l.finish(c, netpoll.ReasonHandshake)
 		return nil
 	}
 	c.SetContext(s)
+	l.g.sessions.Add(1)
 	s.heard = l.time()
 	// Spread the first heartbeat, or clients that came together are pinged together for ever.
 	c.SetDeadline(l.g.cfg.Heartbeat/2 + rand.N(l.g.cfg.Heartbeat/2))
@@ -93,7 +93,11 @@ func (l *Loop) judge(r *frame.Request, addr netip.Addr) *frame.Refusal {
 		g.counters.Draining.Add(1)
 		return &frame.Refusal{Status: http.StatusServiceUnavailable, RetryAfter: 2, Text: "restarting"}
 	}
-	if r.HasOrigin && !g.cfg.OriginAllowed(r.Origin, r.Host) {
+	if g.cfg.Full() {
+		g.counters.Full.Add(1)
+		return &frame.Refusal{Status: http.StatusServiceUnavailable, RetryAfter: 5, Text: "full"}
+	}
+	if r.HasOrigin && (r.Origins > 1 || !g.cfg.OriginAllowed(r.Origin, r.Host)) {
 		g.counters.OriginRefused.Add(1)
 		return &frame.Refusal{Status: http.StatusForbidden, Text: "origin not allowed"}
 	}
