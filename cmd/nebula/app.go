@@ -209,7 +209,13 @@ func (a *app) stop(ctx context.Context) error {
 		cut = append(cut, fmt.Errorf("%d accepted messages were not acked", left))
 	}
 	a.gate.Hangup(a.engine)
-	if left := a.await(ctx, a.gate.Sessions); left > 0 {
+	hungUp := time.Now()
+	if left := a.await(ctx, func() int {
+		if time.Since(hungUp) > lingerFor && a.engine.Stats().QueuedBytes == 0 {
+			return 0
+		}
+		return a.gate.Sessions()
+	}); left > 0 {
 		cut = append(cut, fmt.Errorf("%d connections were cut", left))
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
@@ -220,6 +226,10 @@ func (a *app) stop(ctx context.Context) error {
 // closeWithin is the time that closing has after the clients are gone, past -drain too: the
 // database is not to be cut in what it commits.
 const closeWithin = 5 * time.Second
+
+// lingerFor is the time that clients have to answer the close frame. After it nobody is waited for
+// whose bytes the kernel has: it delivers them without us.
+const lingerFor = time.Second
 
 // reconnectWithin is the time over which clients spread when they come back.
 const reconnectWithin = 1500 * time.Millisecond
