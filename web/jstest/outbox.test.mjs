@@ -188,6 +188,7 @@ test('a refusal for good: failed, the next goes on, retry keeps the id, discard 
 	const [{ id }] = w.take('message');
 	w.error('bad_text', { room: 'lobby', id });
 	assert.deepEqual(w.view('lobby'), ['0 a failed', '0 b pending']);
+	assert.equal(w.client.outbox.waiting, 1);
 	assert.equal(w.client.view('lobby')[0].failed, 'bad_text');
 	const [b] = w.take('message');
 	assert.equal(b.text, 'b');

@@ -258,6 +258,28 @@ test('a history answer that never comes is asked for again', async () => {
 	assert.deepEqual(w.take('history'), [{ type: 'history', room: 'lobby', before: 101, limit: 50 }]);
 });
 
+test('the late answer to a request that was repeated is not taken for the answer to the next one', async () => {
+	const w = await inRoom({ messages: msgs(1, 10) });
+	await lose(w);
+	w.joined('lobby', { messages: msgs(501, 510), complete: false });
+	w.take('history');
+	w.clock.pass(8_000);
+	assert.equal(w.take('history')[0].before, 501); // asked again
+	const first = { type: 'history', room: 'lobby', messages: msgs(301, 500), more: true };
+	w.socket.say(first);
+	assert.equal(w.take('history')[0].before, 301);
+	w.socket.say(first); // the other answer
+	assert.equal(w.take('history')[0].before, 301);
+	w.socket.say({ type: 'history', room: 'lobby', messages: msgs(11, 300), more: true });
+	assert.deepEqual(w.seqs('lobby'), msgs(1, 510).map((m) => m.seq));
+
+	w.client.room('lobby').older = true;
+	w.client.loadOlder('lobby');
+	w.socket.say({ type: 'history', room: 'lobby', messages: msgs(1, 5), more: true });
+	assert.deepEqual(w.seqs('lobby'), msgs(1, 510).map((m) => m.seq));
+	assert.equal(w.client.room('lobby').older, true);
+});
+
 test('a join that is not answered or not possible now is tried again', async () => {
 	const w = new World();
 	await w.welcome();

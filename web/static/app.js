@@ -14,7 +14,7 @@ import { RoomList } from './ui/rooms.js';
 import { Shell } from './ui/shell.js';
 import { Status } from './ui/status.js';
 
-const ADOPT_EVERY = 15_000;
+const HEIRS_EVERY = 15_000;
 
 const lasting = usable('localStorage');
 const prefs = new Prefs(lasting, usable('sessionStorage'));
@@ -35,7 +35,7 @@ const client = new Client({
 	storage: lasting,
 	tab,
 	randomText,
-	alive: livingTabs,
+	alive: async () => (navigator.locks ? new Set(await livingTabs()) : null),
 	onChange: changed,
 	onNotice: (room, news) => {
 		noticesOf(room).add(client.room(room).last, Date.now(), news);
@@ -63,11 +63,31 @@ const rooms = new RoomList({
 });
 const shell = new Shell(lasting, { up: () => step(-1), down: () => step(1), escape: () => log.toEnd() });
 
-/** livingTabs names the tabs that hold their lock; null where locks are unknown. */
+// A tab holds a lock of its own name for as long as it lives.
+const LOCK = 'nebula.tab.';
+
+/** livingTabs names the tabs that live. */
 async function livingTabs() {
-	if (!navigator.locks) return null;
 	const { held } = await navigator.locks.query();
-	return new Set(held.map((lock) => lock.name).filter((name) => name.startsWith('nebula.tab.')).map((name) => name.slice('nebula.tab.'.length)));
+	const own = held.filter(({ name, mode }) => name.startsWith(LOCK) && mode === 'exclusive'); // shared: see heirs
+	return own.map(({ name }) => name.slice(LOCK.length));
+}
+
+const watched = new Set([tab]);
+
+/** heirs has this tab take over what living ones leave unsent when they end. */
+async function heirs() {
+	if (navigator.locks) {
+		for (const name of await livingTabs()) {
+			if (watched.has(name)) continue;
+			watched.add(name);
+			void navigator.locks.request(LOCK + name, { mode: 'shared' }, () => {}).then(() => {
+				watched.delete(name);
+				return client.adopt();
+			});
+		}
+	}
+	await client.adopt();
 }
 
 function noticesOf(room) {
@@ -82,6 +102,7 @@ function changed(kind, detail) {
 		case 'state':
 			status.show();
 			log.changed(active);
+			drawPeople(); // nobody is known to type on a connection that is gone
 			break;
 		case 'me':
 			identity.show(client.me);
@@ -133,6 +154,8 @@ function leave(name) {
 	client.leave(name);
 	notices.delete(name);
 	if (name === active) go(list[at + 1] ?? list[at - 1] ?? '');
+	showRooms();
+	if (document.activeElement === document.body) rooms.focus(); // the button went with its room
 }
 
 function step(by) {
@@ -157,8 +180,11 @@ function open(name) {
 	shell.roomOpen(Boolean(name));
 	if (name) {
 		const readTo = prefs.readTo(name);
-		log.show(name, unread(name).count > 0 ? readTo : 0);
+		log.show(name, unread(name).count > 0 ? readTo : null);
 		composer.show(name);
+	} else if (hovers()) {
+		$('welcome-name').focus();
+		$('welcome-name').select();
 	}
 	showRooms();
 	showPeople();
@@ -202,7 +228,10 @@ function showRooms() {
 
 function showPeople() {
 	const here = client.people(active);
-	if (!here) return;
+	if (!here) {
+		setText($('room-info'), '');
+		return;
+	}
 	people.show(here.list(client.me.user), here.count, client.me.user);
 	const { count } = here;
 	setText($('room-info'), count === 0 ? '' : count === 1 ? 'Only you are here' : `${count.toLocaleString()} people are here`);
@@ -213,8 +242,10 @@ function showPeople() {
 
 /** On a touch screen the keyboard would cover half of what one wants to read. */
 function focusComposer() {
-	if (matchMedia('(hover: hover)').matches) composer.focus();
+	if (hovers()) composer.focus();
 }
+
+const hovers = () => matchMedia('(hover: hover)').matches;
 
 // --- deeds
 
@@ -232,7 +263,10 @@ $('messages').addEventListener('nebula:act', ({ detail: { act, id } }) => {
 	if (act === 'discard') client.discard(id);
 	if (act === 'edit') composer.put(client.discard(id));
 	if (act === 'rejoin') client.join(active);
+	if (act !== 'edit') focusComposer();
 });
+// What these buttons do hides them, and the focus must not go with them.
+for (const id of ['jump', 'status-retry']) $(id).addEventListener('click', focusComposer);
 
 $('welcome-form').addEventListener('submit', async (event) => {
 	event.preventDefault();
@@ -273,7 +307,7 @@ document.addEventListener('visibilitychange', () => {
 });
 
 async function main() {
-	if (navigator.locks) void navigator.locks.request(`nebula.tab.${tab}`, () => new Promise(() => {})); // held until the tab ends
+	if (navigator.locks) void navigator.locks.request(LOCK + tab, () => new Promise(() => {})); // held until the tab ends
 	const wanted = fromAddress();
 	for (const name of prefs.rooms) client.join(name);
 	if (wanted) client.join(wanted);
@@ -283,7 +317,8 @@ async function main() {
 	const me = await whoAmI();
 	if (me) identity.show(me);
 	client.start();
-	setInterval(() => void client.adopt(), ADOPT_EVERY);
+	void heirs();
+	setInterval(() => void heirs(), HEIRS_EVERY);
 }
 
 void main();

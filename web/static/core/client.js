@@ -21,6 +21,7 @@ const ANSWER_WITHIN = 8_000; // the server promises 5 s
 const TYPING_EVERY = 3_000;
 const TYPING_FOR = 5_000;
 const HEAL_AFTER = 3_000;
+const RETURN_WITHIN = 20_000; // others come back too: the longest waiting time, and the dial
 const KEEP = 2_000; // messages kept of a room that is read at its end
 const KEEP_AT_MOST = 20_000; // and of one that is scrolled up
 const JOIN_ATTEMPTS = 3; // for one message that finds itself not joined
@@ -36,6 +37,7 @@ class Entry {
 	timers = new Set();
 	pumping = null;
 	healing = null;
+	returning = null;
 	joinTimer = null;
 	rejoined = 0;
 
@@ -214,6 +216,7 @@ export class Client {
 				entry.flight = null;
 				entry.room.asked = null;
 				entry.typing.clear();
+				if (entry.room.status === 'joined') entry.people.lost();
 				if (entry.room.status !== 'failed') entry.room.status = '';
 			}
 		}
@@ -290,6 +293,8 @@ export class Client {
 		room.joined(message);
 		people.page(0, message.users, message.count);
 		entry.backoff.reset();
+		this.#clock.clear(entry.returning);
+		entry.returning = this.#timer(entry, RETURN_WITHIN, () => this.#tell(entry, { joined: [], left: people.settled() }));
 		this.#askUsers(entry);
 		this.#askHistory(entry, false);
 		this.#onChange('people', room.name);
@@ -314,13 +319,18 @@ export class Client {
 	#presence(entry, message) {
 		const { people, room } = entry;
 		if (room.status !== 'joined') return;
-		const { joined, left } = people.delta(message);
-		const others = (list) => list.filter(({ user }) => user !== this.me.user);
-		for (const { user } of left) entry.typing.delete(user);
-		const news = { joined: others(joined), left: others(left) };
-		if (news.joined.length + news.left.length > 0) this.#onNotice(room.name, news);
+		const news = people.delta(message);
+		for (const { user } of news.left) entry.typing.delete(user);
+		this.#tell(entry, news);
 		this.#onChange('people', room.name);
 		this.#heal(entry);
+	}
+
+	/** #tell gives the page what others did, if they did anything. */
+	#tell(entry, { joined, left }) {
+		const others = (list) => list.filter(({ user }) => user !== this.me.user);
+		const news = { joined: others(joined), left: others(left) };
+		if (news.joined.length + news.left.length > 0) this.#onNotice(entry.room.name, news);
 	}
 
 	/** #heal fetches the list of people again when it stays wrong. */

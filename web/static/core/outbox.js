@@ -35,6 +35,11 @@ export class Outbox {
 		return this.#items.size;
 	}
 
+	/** waiting is how many will be sent by themselves. */
+	get waiting() {
+		return [...this.#items.values()].filter((item) => !item.failed).length;
+	}
+
 	/**
 	 * open makes the outbox that of user. What waits under another user's name in
 	 * this tab comes along: a message that was never sent as it is; of one that

@@ -11,6 +11,7 @@ export class People {
 
 	#names = new Map(); // user -> name
 	#fetched = 0; // entries of the server's sorted list seen so far
+	#away = new Map(); // user -> name: those we knew when the connection was lost, until settled
 	#sorted = null;
 
 	get known() {
@@ -30,9 +31,26 @@ export class People {
 		this.#sorted = null;
 	}
 
+	/**
+	 * lost: the connection is gone. If the server restarts, the others lose theirs
+	 * too and come back one by one, which is no news to people.
+	 */
+	lost() {
+		if (this.#names.size !== this.count) return; // we do not know them all
+		for (const [user, name] of this.#names) this.#away.set(user, name);
+	}
+
+	/** settled ends the time that others have to come back too, and returns who did not. */
+	settled() {
+		const gone = [...this.#away].filter(([user]) => !this.#names.has(user));
+		this.#away.clear();
+		return gone.map(([user, name]) => ({ user, name }));
+	}
+
 	/** delta returns who is new to this list and who has gone from the room. */
 	delta({ joined = [], left = [], count }) {
-		const news = joined.filter(({ user }) => !this.#names.has(user));
+		const news = joined.filter(({ user }) => !this.#names.has(user) && !this.#away.has(user));
+		for (const { user } of left) this.#away.delete(user);
 		for (const { user, name } of joined) this.#names.set(user, name);
 		for (const { user } of left) this.#names.delete(user);
 		this.count = count;

@@ -118,17 +118,19 @@ export class Room {
 		const asked = this.asked;
 		this.asked = null;
 		if (!asked) return;
-		if (asked.fill) this.#fill(asked, answer);
-		else this.#prepend(asked, answer);
+		const page = answer.messages.filter((m) => m.seq < asked.before);
+		if (page.length < answer.messages.length) return; // the late answer to a request that was repeated
+		if (asked.fill) this.#fill(asked, page, answer.more);
+		else this.#prepend(asked, page, answer.more);
 	}
 
-	#prepend(asked, { messages: page, more }) {
+	#prepend(asked, page, more) {
 		if (this.messages[0]?.seq !== asked.before) return; // they were replaced meanwhile
-		this.messages = page.filter((m) => m.seq < asked.before).concat(this.messages);
+		this.messages = page.concat(this.messages);
 		this.older = more && page.length > 0;
 	}
 
-	#fill(asked, { messages: page, more }) {
+	#fill(asked, page, more) {
 		if (this.gap?.above !== asked.before) return;
 		const upper = this.messages.filter((m) => m.seq >= asked.before);
 		if (page.length === 0) {

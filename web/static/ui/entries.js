@@ -7,10 +7,12 @@ import { dayKey, dayName } from './format.js';
 /** Messages of one person that follow each other this closely stand under one name. */
 const GROUP_WITHIN = 5 * 60_000;
 
+const EMPTY = 'Nobody has written here yet. Say hello, or send somebody the address of this page: it opens this room.';
+
 /**
  * entries lists {kind, key, ...} for rows (a part of client.view). first: rows
  * starts with the first one known; older: the server has more before that.
- * newAfter is the seq after which the line "New" stands, 0 for none.
+ * newAfter is the seq after which the line "New" stands, null for none.
  */
 export function entries({ rows, lines, gap, first, older, newAfter, room, me, now }) {
 	const out = [];
@@ -18,7 +20,7 @@ export function entries({ rows, lines, gap, first, older, newAfter, room, me, no
 	let pending = lines.filter((line) => !first || rows.length === 0 || line.after >= 0);
 	if (rows.length > 0 && rows[0].seq > 0 && !first) pending = pending.filter((line) => line.after >= rows[0].seq);
 	if (first && older && rows.length > 0) out.push({ kind: 'more', key: 'more' });
-	if (first && !older) out.push({ kind: 'beginning', key: 'beginning', room });
+	if (first && !older) out.push({ kind: 'beginning', key: 'beginning', room, text: rows.length > 0 ? 'This is where the room begins.' : EMPTY });
 	let previous = null;
 	let marked = false;
 	let day = 0;
@@ -38,7 +40,7 @@ export function entries({ rows, lines, gap, first, older, newAfter, room, me, no
 			used.add(day);
 			previous = null;
 		}
-		if (!marked && newAfter > 0 && row.seq > newAfter && row.user !== me) {
+		if (!marked && newAfter !== null && row.seq > newAfter && row.user !== me) {
 			marked = true;
 			out.push({ kind: 'new', key: 'new' });
 			previous = null;

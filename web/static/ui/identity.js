@@ -57,7 +57,10 @@ export class IdentityView {
 		$('me-name').dataset.user = user;
 		setText($('me-avatar'), name ? initials(name) : '');
 		$('me-avatar').style.setProperty('--hue', hue(user));
-		if (!$('welcome-name').value) $('welcome-name').value = name;
+		const field = $('welcome-name');
+		if (field.value) return;
+		field.value = name;
+		if (document.activeElement === field) field.select(); // typing replaces what we made up
 	}
 
 	open() {

@@ -26,7 +26,8 @@ export class LogView {
 	#from = 0; // seq of the first row shown; 0: as many as BASE, from the end
 	#to = Infinity; // seq of the last one
 	#seen = 0; // newest seq when the end was last in view
-	#newAfter = 0;
+	#newAfter = null;
+	#loaded = false; // whether the first page of the room is there
 	#nodes = new Map(); // key -> {el, signature}
 	#quiet = null;
 	#draw = soon(() => this.#render());
@@ -42,13 +43,13 @@ export class LogView {
 		new ResizeObserver(() => this.following && this.#stick()).observe(this.#log);
 	}
 
-	/** show changes the room. newAfter is the seq up to which it was read, 0 for all. */
+	/** show changes the room. newAfter is the seq up to which it was read, null for all. */
 	show(room, newAfter) {
 		this.#room = room;
 		this.#log.dataset.room = room;
 		this.#newAfter = newAfter;
 		this.#reset();
-		this.#hush();
+		this.#loaded = false;
 		this.#nodes.clear();
 		this.#list.replaceChildren();
 		this.#render();
@@ -98,6 +99,8 @@ export class LogView {
 		const loading = room.status !== 'joined' && room.epoch === '';
 		const failed = room.status === 'failed' && { kind: 'failed', key: `failed${room.failure}`, failure: room.failure };
 		const shown = failed && rows.length === 0 ? [failed] : loading ? list.filter((e) => e.kind === 'message') : list;
+		if (!this.#loaded) this.#hush(); // what is there already is no news
+		this.#loaded = !loading;
 		this.#place(shown);
 		this.#settle(room, end === rows.length);
 	}
@@ -243,7 +246,7 @@ function signatureOf(entry) {
 
 const makers = {
 	more: () => h('li', { class: 'beginning more' }, 'Older messages come as you scroll up'),
-	beginning: ({ room }) => h('li', { class: 'beginning' }, h('strong', {}, `#${room}`), 'This is where the room begins.'),
+	beginning: ({ room, text }) => h('li', { class: 'beginning' }, h('strong', {}, `#${room}`), text),
 	notice: ({ text, time }) => h('li', { class: 'notice', title: fullTime(time) }, text),
 	day: ({ text }) => h('li', { class: 'day' }, h('span', {}, text)),
 	new: () => h('li', { class: 'new' }, 'New'),
@@ -271,5 +274,6 @@ function stateOf(row) {
 	if (row.state === 'pending') return h('span', { class: 'message-state' }, 'Sending…');
 	if (row.state !== 'failed') return h('span', { class: 'message-state' }, 'Stored');
 	const act = (name, label) => h('button', { type: 'button', class: `link-button message-${name}`, data: { do: name } }, label);
-	return h('span', { class: 'message-state' }, `Not sent. ${sentence(row.failed)}`, act('retry', 'Try again'), act('edit', 'Edit'), act('discard', 'Discard'));
+	const acts = h('span', { class: 'message-acts' }, act('retry', 'Try again'), act('edit', 'Edit'), act('discard', 'Discard'));
+	return h('span', { class: 'message-state' }, `Not sent. ${sentence(row.failed)}`, acts);
 }

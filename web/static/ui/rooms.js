@@ -40,6 +40,11 @@ export class RoomList {
 		arrange(this.#list, rooms.length > 0 ? [...nodes.values()] : [empty]);
 	}
 
+	/** focus goes to the room that is open, or to where one is joined. */
+	focus() {
+		(this.#list.querySelector('[data-active="true"] .room-open') ?? $('room-input')).focus();
+	}
+
 	#make(name) {
 		return h('li', { class: 'room', data: { room: name } },
 			h('button', { type: 'button', class: 'room-open', on: { click: () => this.#onOpen(name) } },

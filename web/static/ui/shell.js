@@ -32,12 +32,10 @@ export class Shell {
 
 	/** close closes the open drawer and gives the focus back. */
 	close() {
-		if (this.#app.dataset.drawer) {
-			delete this.#app.dataset.drawer;
-			this.#opener?.focus();
-			this.#opener = null;
-		}
-		this.#inert();
+		delete this.#app.dataset.drawer;
+		this.#inert(); // first: what is inert takes no focus
+		this.#opener?.focus();
+		this.#opener = null;
 	}
 
 	/** roomOpen tells whether a room is shown: then there are people to show. */
@@ -80,7 +78,7 @@ export class Shell {
 		panel.hidden = !room || (!this.#medium.matches && !this.#peopleWanted);
 		panel.inert = this.#medium.matches && drawer !== 'people';
 		$('side').inert = this.#narrow.matches ? drawer !== 'rooms' : drawer === 'people';
-		$('main').inert = Boolean(drawer);
+		for (const id of ['main', 'skip']) $(id).inert = Boolean(drawer);
 		$('open-rooms').setAttribute('aria-expanded', String(drawer === 'rooms'));
 		$('open-people').setAttribute('aria-expanded', String(this.#medium.matches ? drawer === 'people' : room && this.#peopleWanted));
 	}

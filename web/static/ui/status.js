@@ -21,7 +21,7 @@ export class Status {
 	show() {
 		const { connection, outbox } = this.#client;
 		const { state, code, retryAt, attempts } = connection;
-		const drawn = [state, code, retryAt, attempts, outbox.size, outbox.saved, navigator.onLine].join();
+		const drawn = [state, code, retryAt, attempts, outbox.waiting, outbox.saved, navigator.onLine].join();
 		if (drawn === this.#shown) return;
 		this.#shown = drawn;
 		if (state === 'online' && this.#el.dataset.state === 'online') return; // another message waits: no news
@@ -35,28 +35,25 @@ export class Status {
 			this.#online();
 			return;
 		}
-		const waiting = outbox.size > 0 ? ` ${kept(outbox)}` : '';
-		if (state === 'connecting' && !this.#away) {
+		const waiting = outbox.waiting > 0 ? ` ${kept(outbox)}` : '';
+		if ((state === 'stopped' || state === 'connecting') && !this.#away) {
 			setText($('status-text'), 'Connecting…');
-			this.#timer = setTimeout(() => this.#open(), PATIENCE);
+			this.#timer = setTimeout(() => (this.#el.dataset.shown = ''), PATIENCE);
 			return;
 		}
 		setText($('status-text'), sentence(connection) + waiting);
-		this.#open();
+		this.#away = true;
+		this.#el.dataset.shown = '';
 		if (state === 'waiting') {
 			this.#countdown();
 			this.#tick = setInterval(() => this.#countdown(), 500);
 		}
 	}
 
-	#open() {
-		this.#away = true;
-		this.#el.dataset.shown = '';
-	}
-
 	#online() {
 		if (!this.#away) {
 			delete this.#el.dataset.shown;
+			setText($('status-text'), ''); // "Connecting…" that nobody saw
 			return;
 		}
 		this.#away = false;
@@ -83,7 +80,7 @@ function sentence({ state, code, attempts }) {
 }
 
 function kept(outbox) {
-	const n = outbox.size;
+	const n = outbox.waiting;
 	const what = n === 1 ? 'Your message is' : `Your ${n} messages are`;
 	if (outbox.saved) return `${what} kept and sent when you are back.`;
 	return `${what} sent when you are back: this browser keeps nothing, so leave the page open.`;
