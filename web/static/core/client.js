@@ -383,7 +383,6 @@ export class Client {
 		}
 		this.outbox.sent(item);
 		this.connection.send({ type: 'message', room: room.name, id: item.id, text: item.text });
-		entry.typed = 0;
 		const flight = { id: item.id };
 		flight.timer = this.#timer(entry, ANSWER_WITHIN, () => {
 			if (entry.flight === flight) this.#again(entry, 0);
