@@ -25,7 +25,7 @@ const here = `(() => {
 const shows = `(() => {
 	const look = (el) => {
 		const all = [el, el.closest('.composer') ?? el].map((e) => getComputedStyle(e));
-		return all.map((s) => [s.outlineStyle === 'none' ? '' : s.outlineColor + s.outlineWidth, s.borderColor, s.boxShadow, s.transform].join()).join('|');
+		return all.map((s) => [s.outlineStyle === 'none' || s.outlineWidth === '0px' ? '' : s.outlineColor, s.borderColor, s.boxShadow, s.transform].join()).join('|');
 	};
 	const el = document.activeElement;
 	if (!el.checkVisibility({ opacityProperty: true, visibilityProperty: true })) return false;
