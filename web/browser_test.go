@@ -51,19 +51,18 @@ func startBrowser(t *testing.T) context.Context {
 type tab struct {
 	t      *testing.T
 	ctx    context.Context
-	chat   *chat
+	url    string
 	expect []string
 
 	mu     sync.Mutex
 	faults []string
 }
 
-// openTab opens path of c for a person of that name, who has a cookie jar and a
-// storage of their own; "" is a guest without a cookie.
-func openTab(t *testing.T, browser context.Context, c *chat, name, path string) *tab {
+// newTab makes a tab whose paths are those of url.
+func newTab(t *testing.T, parent context.Context, url string, options ...chromedp.ContextOption) *tab {
 	t.Helper()
-	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
-	tb := &tab{t: t, ctx: ctx, chat: c}
+	ctx, cancel := chromedp.NewContext(parent, options...)
+	tb := &tab{t: t, ctx: ctx, url: url}
 	t.Cleanup(func() {
 		tb.check()
 		cancel()
@@ -71,12 +70,20 @@ func openTab(t *testing.T, browser context.Context, c *chat, name, path string) 
 	if err := chromedp.Listen(ctx, tb.listen); err != nil {
 		t.Fatal(err)
 	}
+	tb.size(1280, 800)
+	return tb
+}
+
+// openTab opens path of c for a person of that name, who has a cookie jar and a
+// storage of their own; "" is a guest without a cookie.
+func openTab(t *testing.T, browser context.Context, c *chat, name, path string) *tab {
+	t.Helper()
+	tb := newTab(t, browser, c.url, chromedp.WithNewBrowserContext())
 	if name != "" {
 		cookie, _, _ := strings.Cut(c.sessions.Cookie(c.person(name), false), ";")
 		key, value, _ := strings.Cut(cookie, "=")
 		send(tb, network.SetCookie, network.SetCookieParams{Name: key, Value: value, URL: c.url})
 	}
-	tb.size(1280, 800)
 	tb.open(path)
 	return tb
 }
@@ -84,23 +91,14 @@ func openTab(t *testing.T, browser context.Context, c *chat, name, path string) 
 // sibling opens path in another tab of the same person.
 func (tb *tab) sibling(path string) *tab {
 	tb.t.Helper()
-	ctx, cancel := chromedp.NewContext(tb.ctx)
-	other := &tab{t: tb.t, ctx: ctx, chat: tb.chat, expect: tb.expect}
-	tb.t.Cleanup(func() {
-		other.check()
-		cancel()
-	})
-	if err := chromedp.Listen(ctx, other.listen); err != nil {
-		tb.t.Fatal(err)
-	}
-	other.size(1280, 800)
+	other := newTab(tb.t, tb.ctx, tb.url)
 	other.open(path)
 	return other
 }
 
 func (tb *tab) open(path string) {
 	tb.t.Helper()
-	call(tb, chromedp.Navigate(tb.chat.url+path))
+	call(tb, chromedp.Navigate(tb.url+path))
 }
 
 func (tb *tab) listen(event any) {

@@ -36,8 +36,18 @@
 //	connection.js  socket life: connect, heartbeat, goodbye, reconnect
 //	client.js      joins the five above; the only one the page talks to
 //
-// What end-to-end tests may rely on is written at the top of
-// static/index.html.
+// Modules under static/ui draw what the client knows; ui/log.js keeps the
+// document small however long a room is.
+//
+// The dashboard (admin/) is made the same way: metrics.js reads the text format
+// and makes rates and percentiles, tiles.js says what is shown, dashboard.js
+// draws it.
+//
+// Both are tested in Chromium too: here against a small fake server that can
+// refuse, fall silent and fall down, in cmd/nebula against the real one. Every
+// message in the console fails a test. What tests may rely on is written at the
+// top of static/index.html and admin/dashboard.html. With NEBULA_SHOTS=folder
+// the tests leave pictures there, for people to look at.
 //
 // Decisions:
 //   - The cookie holds user, name and issue time itself, so that any node with
@@ -51,6 +61,9 @@
 //     error's text may hold paths of the machine.
 //   - The dashboard reads /metrics like everybody else, so that it can not show
 //     a number that an operator's own tools do not have.
+//   - After a reconnect, others who come back within 20 s are no news: a server
+//     that restarts takes all of them down with us. Who does not come is then
+//     told as having left.
 //   - The outbox is in localStorage, one entry a message: storage of one origin is
 //     shared by its tabs, survives their end, and is written before the message
 //     is sent. Two tabs may resend the same message; its id makes it one.

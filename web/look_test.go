@@ -87,7 +87,7 @@ func (tb *tab) everywhere(name string) {
 	tb.t.Helper()
 	for _, theme := range []string{"dark", "light"} {
 		tb.prefer("prefers-color-scheme", theme)
-		tb.wait(`document.documentElement.dataset.theme === %q`, theme)
+		tb.wait(`(document.documentElement.dataset.theme ?? %q) === %q`, theme, theme) // the dashboard has no choice
 		tb.size(390, 844, chromedp.EmulateMobile, chromedp.EmulateTouch)
 		tb.looks(name + "-phone-" + theme)
 		tb.size(1280, 800)

@@ -72,6 +72,7 @@ func Public(cfg PublicConfig) http.Handler {
 func Admin(cfg AdminConfig) http.Handler {
 	mux := http.NewServeMux()
 	files := load(adminFiles, "admin")
+	files["icon.svg"] = load(staticFiles, "static")["icon.svg"]
 	mux.Handle("GET /dashboard", files["dashboard.html"])
 	serveFiles(mux, "/dashboard/", files, "dashboard.html")
 	mux.Handle("GET /metrics", promhttp.HandlerFor(cfg.Metrics, promhttp.HandlerOpts{
