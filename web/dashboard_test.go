@@ -131,8 +131,11 @@ func TestDashboard_ScreenReader(t *testing.T) {
 	tb.tile("connections", "1.20k")
 	nodes := tb.axTree()
 	for _, want := range []node{
-		{"heading", "Nebula", "level=1"}, {"heading", "Clients", "level=2"}, {"heading", "Connections", "level=3"},
-		{"status", "", "live=polite"}, {"rowheader", "too big", ""},
+		{"heading", "Nebula", "level=1"},
+		{"heading", "Clients", "level=2"},
+		{"heading", "Connections", "level=3"},
+		{"status", "", "live=polite"},
+		{"rowheader", "too big", ""},
 	} {
 		if !slices.ContainsFunc(nodes, func(n node) bool {
 			return n.role == want.role && n.name == want.name && strings.Contains(n.more, want.more)
