@@ -31,10 +31,11 @@
 //	protocol.js    frames in and out, error codes as sentences
 //	backoff.js     waiting times between attempts
 //	outbox.js      messages not yet acked, kept in localStorage
+//	pace.js        no more messages a second than the server takes
 //	room.js        one room's messages: order, doubles, holes, epochs
 //	people.js      who is in a room
 //	connection.js  socket life: connect, heartbeat, goodbye, reconnect
-//	client.js      joins the five above; the only one the page talks to
+//	client.js      joins the six above; the only one the page talks to
 //
 // Modules under static/ui draw what the client knows; ui/log.js keeps the
 // document small however long a room is.

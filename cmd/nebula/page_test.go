@@ -189,6 +189,30 @@ func TestPage_History(t *testing.T) {
 	tb.text("#messages li.message:last-child", "news")
 }
 
+// TestPage_RateLimit sends faster than the server takes messages, in two tabs of one user.
+func TestPage_RateLimit(t *testing.T) {
+	s := startServer(t, "-rate", "10", "-burst", "5")
+	one := openTab(t, startBrowser(t), "http://"+s.addr+"/#/lobby")
+	one.joined("lobby")
+	two := one.sibling("http://" + s.addr + "/#/lobby")
+	two.joined("lobby")
+	for i := range 20 {
+		one.say(fmt.Sprint("one ", i))
+		two.say(fmt.Sprint("two ", i))
+	}
+	next := map[string]int{}
+	for _, m := range agree(t, []*tab{one, two}, 40) {
+		from, i, _ := strings.Cut(m.Text, " ")
+		if number(t, i) != next[from] {
+			t.Errorf("%q, want number %d of tab %s", m.Text, next[from], from)
+		}
+		next[from]++
+	}
+	if n := s.metric(`nebula_disconnects_total{reason="policy"}`); n != 0 {
+		t.Errorf("%v connections were closed: the page did not keep to the limit", n)
+	}
+}
+
 // openTabs opens n tabs of n users in #lobby.
 func openTabs(t *testing.T, addr string, n int) []*tab {
 	t.Helper()

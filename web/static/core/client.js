@@ -14,6 +14,7 @@ import { Backoff } from './backoff.js';
 import { Connection } from './connection.js';
 import { Outbox } from './outbox.js';
 import { People } from './people.js';
+import { Pace } from './pace.js';
 import { RETRYABLE, roomName, sentence } from './protocol.js';
 import { Room } from './room.js';
 
@@ -60,7 +61,7 @@ export class Client {
 	#onChange;
 	#onNotice;
 	#rooms = new Map(); // name -> Entry
-	#slowUntil = 0; // rate limits count for all rooms
+	#pace; // rate limits count for all rooms
 
 	/** See Connection and Outbox for url, open, clock, random, storage, tab and randomText.
 	 * alive() resolves to the names of living tabs, or null. */
@@ -70,6 +71,7 @@ export class Client {
 		this.#alive = alive;
 		this.#onChange = onChange;
 		this.#onNotice = onNotice;
+		this.#pace = new Pace(clock);
 		this.outbox = new Outbox({ storage, tab, clock, randomText });
 		this.connection = new Connection({
 			url, open, clock, random,
@@ -267,7 +269,7 @@ export class Client {
 		this.me = { user, name };
 		this.limits = { ...this.limits, ...limits };
 		this.server = { node, version };
-		this.#slowUntil = 0;
+		this.#pace.limit(this.limits);
 		this.outbox.open(user);
 		for (const entry of this.#rooms.values()) this.#join(entry);
 		this.#onChange('me');
@@ -376,12 +378,13 @@ export class Client {
 		if (entry.flight || room.status !== 'joined' || this.connection.state !== 'online') return;
 		const item = this.outbox.next(room.name);
 		if (!item) return;
-		const wait = Math.max(entry.retryAt, this.#slowUntil) - this.#clock.now();
+		const wait = Math.max(entry.retryAt - this.#clock.now(), this.#pace.wait());
 		if (wait > 0) {
 			entry.pumping = this.#timer(entry, wait, () => this.#pump(entry));
 			return;
 		}
 		this.outbox.sent(item);
+		this.#pace.sent();
 		this.connection.send({ type: 'message', room: room.name, id: item.id, text: item.text });
 		const flight = { id: item.id };
 		flight.timer = this.#timer(entry, ANSWER_WITHIN, () => {
@@ -438,7 +441,7 @@ export class Client {
 
 	#refused(entry, id, code, retryMs) {
 		if (RETRYABLE.has(code)) {
-			if (code === 'rate_limited') this.#slowUntil = this.#clock.now() + retryMs;
+			if (code === 'rate_limited') this.#pace.refused(retryMs);
 			this.#again(entry, retryMs);
 			return;
 		}

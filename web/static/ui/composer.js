@@ -71,7 +71,11 @@ export class Composer {
 	}
 
 	#over(text) {
-		return textBytes(text) - this.#client.limits.text_bytes;
+		return textBytes(text) - this.#limit();
+	}
+
+	#limit() {
+		return this.#client.limits.text_bytes || Infinity;
 	}
 
 	#update() {
@@ -79,7 +83,7 @@ export class Composer {
 		const over = this.#over(text);
 		this.#send.setAttribute('aria-disabled', String(!text || over > 0));
 		if (over > 0) this.#tell(`${over.toLocaleString()} bytes too long to be sent as one message.`, true);
-		else if (-over < this.#client.limits.text_bytes / 5) this.#tell(`${(-over).toLocaleString()} bytes left`, false);
+		else if (-over < this.#limit() / 5) this.#tell(`${(-over).toLocaleString()} bytes left`, false);
 		else this.#tell('', false);
 		this.#grow();
 	}
