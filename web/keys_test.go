@@ -56,14 +56,19 @@ func (tb *tab) walk(key string, modifiers ...chromedp.Modifier) []string {
 	return nil
 }
 
-func TestPage_Keyboard(t *testing.T) {
+// twoRooms is Ada in #lobby, and #design which she may join.
+func twoRooms(t *testing.T) *tab {
+	t.Helper()
 	c := newChat(t)
 	for _, room := range []string{"lobby", "design"} {
 		c.post(room, "Linus", "https://example.com/", time.Now())
 	}
-	tb := lobby(t, c, "Ada")[0]
+	return lobby(t, c, "Ada")[0]
+}
 
-	// Join a second room, write, switch, leave: by keys only.
+// TestPage_Keyboard joins, writes, switches and leaves by keys only.
+func TestPage_Keyboard(t *testing.T) {
+	tb := twoRooms(t)
 	tb.press("k", chromedp.ModifierCtrl)
 	tb.focused("#room-input")
 	tb.put("design")
@@ -78,11 +83,30 @@ func TestPage_Keyboard(t *testing.T) {
 	tb.press(kb.ArrowDown, chromedp.ModifierAlt)
 	tb.text("#room-title", "#design")
 
-	// All of the page can be reached, in the order in which it stands.
-	eval[any](tb, `document.activeElement.blur()`)
+	eval[any](tb, `document.querySelector('[data-room=design] .room-leave').focus()`)
+	tb.press(kb.Enter)
+	tb.text("#room-title", "#lobby")
+	tb.focused("[data-room=lobby] .room-open")
+	tb.press(kb.Tab)
+	tb.press(kb.Enter)
+	tb.focused("#welcome-name")
+	tb.press(kb.Tab)
+	tb.press("!")
+	tb.press(kb.Enter)
+	tb.text("#welcome-error", "letters, digits")
+	tb.press("\bback" + kb.Enter)
+	tb.text("#room-title", "#back")
+	tb.focused("#composer-input")
+}
+
+// TestPage_TabOrder: all of the page can be reached, in the order in which it stands.
+func TestPage_TabOrder(t *testing.T) {
+	tb := twoRooms(t)
+	tb.joinRoom("design")
+	tb.text("#messages", "https://example.com/")
 	call(tb, chromedp.Navigate("about:blank"))
 	tb.open("/#/design")
-	tb.text("#messages", "typed")
+	tb.text("#messages", "https://example.com/")
 	eval[any](tb, `document.activeElement.blur()`)
 	want := []string{
 		"#skip", "#room-input", "#room-join", ".room-open lobby", ".room-leave lobby", ".room-open design", ".room-leave design",
@@ -102,7 +126,10 @@ func TestPage_Keyboard(t *testing.T) {
 	if hash := eval[string](tb, `location.hash`); hash != "#/design" {
 		t.Errorf("the skip link led to %s", hash)
 	}
+}
 
+func TestPage_Dialogs(t *testing.T) {
+	tb := twoRooms(t)
 	eval[any](tb, `document.querySelector('#log').focus()`)
 	tb.press("?", chromedp.ModifierShift)
 	tb.wait(`document.querySelector('#help-dialog').open`)
@@ -121,20 +148,6 @@ func TestPage_Keyboard(t *testing.T) {
 	tb.focused("#rename")
 	tb.text("#me-name", "Countess")
 	tb.text("#people", "Countess")
-
-	eval[any](tb, `document.querySelector('[data-room=design] .room-leave').focus()`)
-	tb.press(kb.Enter)
-	tb.text("#room-title", "#lobby")
-	tb.focused("[data-room=lobby] .room-open")
-	tb.press(kb.Tab)
-	tb.press(kb.Enter)
-	tb.focused("#welcome-name")
-	tb.press(kb.Tab)
-	tb.put("")
-	tb.press("!")
-	tb.press(kb.Enter)
-	tb.text("#welcome-error", "letters, digits")
-	tb.press("\b" + kb.Enter)
 }
 
 func TestPage_Drawers(t *testing.T) {

@@ -42,6 +42,32 @@ func (tb *tab) stays(before []int) {
 	}
 }
 
+// scrollUntil turns the wheel until done. What it sees on the way, which it
+// returns, must be without a hole, and never too much at once.
+func (tb *tab) scrollUntil(step float64, done func() bool) map[int]bool {
+	tb.t.Helper()
+	seen := map[int]bool{}
+	for end := time.Now().Add(2 * patience); ; tb.wheel(step) {
+		finished := done()
+		seqs := tb.shown()
+		for i, seq := range seqs {
+			seen[seq] = true
+			if i > 0 && seq != seqs[i-1]+1 {
+				tb.t.Fatalf("%d follows %d", seq, seqs[i-1])
+			}
+		}
+		if len(seqs) > 300 {
+			tb.t.Fatalf("%d messages in the document: it grows without bound", len(seqs))
+		}
+		if finished {
+			return seen
+		}
+		if time.Now().After(end) {
+			tb.t.Fatalf("it never ends; shown are %d to %d", seqs[0], seqs[len(seqs)-1])
+		}
+	}
+}
+
 func TestPage_ScrollUp(t *testing.T) {
 	const all = 730
 	c := newChat(t)
@@ -51,23 +77,7 @@ func TestPage_ScrollUp(t *testing.T) {
 	tabs := lobby(t, c, "Ada", "Grace")
 	tb := tabs[0]
 	tb.lastMessage(fmt.Sprintf("message %d", all), "acked")
-	seen := map[int]bool{}
-	for end := time.Now().Add(2 * patience); !seen[1]; {
-		seqs := tb.shown()
-		for i, seq := range seqs {
-			seen[seq] = true
-			if i > 0 && seq != seqs[i-1]+1 {
-				t.Fatalf("%d follows %d", seq, seqs[i-1])
-			}
-		}
-		if len(seqs) > 300 {
-			t.Fatalf("%d messages in the document: it grows without bound", len(seqs))
-		}
-		if time.Now().After(end) {
-			t.Fatalf("the beginning never came; the first is %d", seqs[0])
-		}
-		tb.wheel(-1500)
-	}
+	seen := tb.scrollUntil(-1500, func() bool { return tb.shown()[0] == 1 })
 	tb.wait(`document.querySelector('#messages li.beginning strong')`)
 	if len(seen) != all {
 		t.Errorf("%d messages were shown on the way up, want %d", len(seen), all)
@@ -86,17 +96,7 @@ func TestPage_ScrollUp(t *testing.T) {
 	tb.looks("scrolled-up")
 
 	// All the way down again, without a hole.
-	for end := time.Now().Add(2 * patience); !eval[bool](tb, `document.querySelector('#jump').hidden`); tb.wheel(3000) {
-		seqs := tb.shown()
-		for i, seq := range seqs {
-			if i > 0 && seq != seqs[i-1]+1 {
-				t.Fatalf("%d follows %d", seq, seqs[i-1])
-			}
-		}
-		if time.Now().After(end) {
-			t.Fatalf("the end never came; the last is %d", seqs[len(seqs)-1])
-		}
-	}
+	tb.scrollUntil(3000, func() bool { return eval[bool](tb, `document.querySelector('#jump').hidden`) })
 	tb.lastMessage("news", "acked")
 	tb.wheel(-5000)
 	tb.wait(`!document.querySelector('#jump').hidden`)

@@ -320,15 +320,7 @@ func restartUnderTabs(t *testing.T, signal syscall.Signal) {
 	}
 	say("after")
 	all := agree(t, tabs, len(said))
-	for _, m := range all {
-		if !said[m.Text] {
-			t.Errorf("%q is shown, which nobody said, or twice", m.Text)
-		}
-		delete(said, m.Text)
-		if !slices.Contains(users, m.User) {
-			t.Errorf("%+v is of a user who was not there", m)
-		}
-	}
+	checkSaid(t, all, said, users)
 	for i, tb := range tabs {
 		if tb.me() != users[i] {
 			t.Errorf("tab %d was user %s and is %s", i, users[i], tb.me())
@@ -338,9 +330,22 @@ func restartUnderTabs(t *testing.T, signal syscall.Signal) {
 		}
 	}
 	// What the tabs show is what is stored.
-	reader := again.dial("")
-	stored := reader.join("lobby")
+	stored := again.dial("").join("lobby")
 	if len(stored.Messages) != len(all) || stored.Seq < uint64(len(all)) {
 		t.Errorf("%d messages are stored, %d shown", len(stored.Messages), len(all))
+	}
+}
+
+// checkSaid compares what is shown with what was said: each once, by these users.
+func checkSaid(t *testing.T, all []shown, said map[string]bool, users []string) {
+	t.Helper()
+	for _, m := range all {
+		if !said[m.Text] {
+			t.Errorf("%q is shown, which nobody said, or twice", m.Text)
+		}
+		delete(said, m.Text)
+		if !slices.Contains(users, m.User) {
+			t.Errorf("%+v is of a user who was not there", m)
+		}
 	}
 }
