@@ -7,6 +7,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+const (
+	acceptBatch = 128                    // connections accepted in one batch
+	acceptPause = 100 * time.Millisecond // until accept is tried again after a failure
+)
+
 // accept takes up to acceptBatch connections; the listener's event comes again
 // if there are more.
 func (l *loop) accept() {
@@ -15,13 +20,18 @@ func (l *loop) accept() {
 		switch err {
 		case nil:
 			l.admit(fd, sa)
-		case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
-			l.pause()
-			return
-		case unix.EINTR, unix.ECONNABORTED:
 		case unix.EAGAIN:
 			return
-		default: // an error of the connection that was to be accepted (accept(2), NOTES)
+		case unix.EINTR, unix.ECONNABORTED, unix.ENETDOWN, unix.EPROTO, unix.ENOPROTOOPT, unix.EHOSTDOWN,
+			unix.ENONET, unix.EHOSTUNREACH, unix.EOPNOTSUPP, unix.ENETUNREACH, unix.EPERM:
+			// The connection that was to be accepted failed, and is gone from the
+			// queue (accept(2), "Error handling").
+		case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
+			l.e.rejectedFiles.Add(1)
+			l.pause()
+			return
+		default: // the listener itself is broken; to look again costs little
+			l.pause()
 			return
 		}
 	}
@@ -33,41 +43,48 @@ func (l *loop) admit(fd int, sa unix.Sockaddr) {
 	if e.conns.Add(1) > int64(e.cfg.MaxConns) {
 		e.leave()
 		e.rejectedFull.Add(1)
-		_, _ = sendto(int32(fd), e.cfg.RejectFull) // a fresh socket's buffer has room
-		_ = unix.Close(fd)
+		l.reject(int32(fd))
 		return
 	}
 	e.accepted.Add(1)
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) // latency only
 	remote := addrPort(sa)
 	to := e.loops[e.next%len(e.loops)]
 	e.next++
 	if to == l {
 		l.add(fd, remote, nil)
-	} else if !to.post(func() { to.add(fd, remote, nil) }) {
+	} else if !to.post(func() { to.add(fd, remote, nil) }) { // Close has ended it before this one
 		_ = unix.Close(fd)
 		e.leave()
+		e.closed[ReasonShutdown].Add(1)
 	}
+}
+
+// reject says RejectFull, for which a fresh socket has room. What the client has
+// said already is read: unread, it would turn the close into a reset, which
+// overtakes the answer.
+func (l *loop) reject(fd int32) {
+	_, _ = send(fd, l.cfg.RejectFull)
+	_ = unix.Shutdown(int(fd), unix.SHUT_WR)
+	_, _ = receive(fd, l.buf)
+	_ = unix.Close(int(fd))
 }
 
 // pause disarms the listener: a connection that cannot be accepted would make
 // every wait return at once.
 func (l *loop) pause() {
-	l.e.rejectedFiles.Add(1)
 	_ = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, l.e.listener, nil)
-	l.rearm = time.Now().Add(acceptPause)
+	l.rearm = l.e.sinceStart() + int64(acceptPause)
 }
 
 // acceptAgain arms the listener when its pause is over.
-func (l *loop) acceptAgain() {
-	if l.rearm.IsZero() || time.Now().Before(l.rearm) {
+func (l *loop) acceptAgain(now int64) {
+	if l.rearm == 0 || now < l.rearm {
 		return
 	}
+	l.rearm = 0
 	if err := l.watch(int32(l.e.listener), 0); err != nil {
-		l.rearm = time.Now().Add(acceptPause)
-		return
+		l.rearm = now + int64(acceptPause)
 	}
-	l.rearm = time.Time{}
 }
 
 func addrPort(sa unix.Sockaddr) netip.AddrPort {
@@ -75,7 +92,7 @@ func addrPort(sa unix.Sockaddr) netip.AddrPort {
 	case *unix.SockaddrInet4:
 		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
 	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port))
+		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr), uint16(sa.Port))
 	}
-	return netip.AddrPort{}
+	return netip.AddrPortFrom(netip.IPv6Unspecified(), 0) // a TCP socket has one of the two
 }

@@ -5,80 +5,81 @@ import (
 	"sync"
 	"syscall"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
+// state of a connection. It only ever moves down this list:
+//
+//	open       sends and is listened to
+//	finishing  the last bytes wait; then its sending direction is ended: shut
+//	draining   the peer has ended its direction, bytes still wait; then: doomed
+//	shut       both wait for the peer to close; what it says is dropped
+//	doomed     its loop was asked to close it
+//	closed     the descriptor is gone, or somebody else's
 type state uint8
 
 const (
-	stateOpen      state = iota
-	stateFinishing       // the last bytes are queued or sent
-	stateDoomed          // the loop was asked to close it
-	stateClosed          // the descriptor is gone, or somebody else's
+	stateOpen state = iota
+	stateFinishing
+	stateDraining
+	stateShut
+	stateDoomed
+	stateClosed
 )
 
-// conn is one connection of an epoll loop. A fan-out touches its first cache
-// line only.
+// conn is one connection of an epoll loop, 96 bytes. A fan-out touches the first
+// 32 of them, which the allocator never spreads over two cache lines: 96 is a size
+// class, and a multiple of 32. Hence the fields below that are out of their group.
 type conn struct {
-	// Guarded by mu.
-	mu     sync.Mutex
-	fd     int32
-	state  state
-	why    Reason // of Finish or Close, whichever came first
-	shut   bool   // the sending direction was ended
-	off    int    // bytes of out[0] that the kernel took
-	queued int    // bytes of out that it did not
-	out    []item // waits for EPOLLOUT, which is armed while it is not empty
-
-	// Static after construction.
-	loop   *loop
-	remote netip.AddrPort
-	gen    uint32
+	// Guarded by mu, but for what is static.
+	mu    sync.Mutex
+	fd    int32  // static
+	port  uint16 // of the peer; static
+	state state
+	why   Reason // of the first to end it
+	out   *queue // what waits; EPOLLOUT is armed while there is something
+	loop  *loop  // static
 
 	// Owned by the loop goroutine.
 	context    any
-	tail       []byte // read and not used up
-	due        int64  // tick of the deadline, 0: none
-	prev, next *conn  // in the wheel's slot
-}
+	tail       *tail  // read and not used up; nil: nothing
+	prev, next *conn  // in a list of the wheel
+	due        uint32 // tick of the deadline, 0: none
+	cutting    bool   // the deadline is cutLater's
 
-// item is bytes that wait, with the reference that keeps them.
-type item struct {
-	bytes []byte
-	owner Payload // nil for SlowClose
-}
-
-// sendto is send(2) without the scheduler's bookkeeping: on a non-blocking
-// socket it cannot block. It returns the bytes taken or an errno.
-func sendto(fd int32, b []byte) (int, syscall.Errno) {
-	n, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))),
-		uintptr(len(b)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
-	return int(n), errno
+	// Static after construction.
+	gen  uint16   // tells this owner of fd from the last few
+	addr [16]byte // of the peer, as IPv6
 }
 
 func (c *conn) Send(p Payload) bool {
 	b := p.Bytes()
 	c.mu.Lock()
-	if c.state != stateOpen {
-		c.mu.Unlock()
-		return false
-	}
+	ok := c.state == stateOpen && c.send(b, p)
+	c.mu.Unlock()
+	return ok
+}
+
+// send sends or queues b, of p, within the limits. c.mu must be held.
+func (c *conn) send(b []byte, p Payload) bool {
 	n := 0
-	if len(c.out) == 0 {
-		n = c.write(b)
-		if n == len(b) {
-			c.mu.Unlock()
+	if c.out == nil {
+		if n = c.write(b); n == len(b) {
 			return true
 		}
 		if n < 0 {
-			c.mu.Unlock()
 			return false
 		}
 	}
-	c.queue(b, n, p)
-	c.mu.Unlock()
+	if c.overLimit(len(b) - n) {
+		if n > 0 { // part of b is in flight: its frame has to end well
+			c.push(b, n, p)
+		}
+		c.slow()
+		return false
+	}
+	c.push(b, n, p)
 	return true
 }
 
@@ -86,98 +87,25 @@ func (c *conn) Send(p Payload) bool {
 // error, with the close on its way. c.mu must be held.
 func (c *conn) write(b []byte) int {
 	for {
-		n, errno := sendto(c.fd, b)
-		switch errno {
-		case 0:
-			c.loop.bytesOut.Add(uint64(n))
-			c.loop.writes.Add(1)
-			return n
-		case unix.EINTR:
-		case unix.EAGAIN, unix.ENOBUFS:
-			return 0
-		default:
-			c.doom(ReasonReset)
-			return -1
+		n, errno := send(c.fd, b)
+		if errno != unix.EINTR {
+			return c.wrote(n, errno)
 		}
 	}
 }
 
-// queue keeps b, of which n bytes are sent, unless that is over a limit. c.mu
-// must be held.
-func (c *conn) queue(b []byte, n int, p Payload) {
-	rest := len(b) - n
-	over := c.queued+rest > c.loop.cfg.SendBytes || c.loop.e.queued.Load()+int64(rest) > c.loop.cfg.SendBytesTotal
-	if over && n == 0 {
-		c.slow()
-		return
+// wrote judges what a send call returned, as write does. c.mu must be held.
+func (c *conn) wrote(n int, errno syscall.Errno) int {
+	switch errno {
+	case 0:
+		c.loop.bytesOut.Add(uint64(n))
+		c.loop.writes.Add(1)
+		return n
+	case unix.EAGAIN, unix.ENOBUFS:
+		return 0
 	}
-	p.Retain(1)
-	c.push(b, p)
-	if n > 0 {
-		c.off = n
-		c.took(n)
-	}
-	if over {
-		c.slow()
-	}
-}
-
-// push appends to out and arms EPOLLOUT if it was empty. c.mu must be held.
-func (c *conn) push(b []byte, p Payload) {
-	if len(c.out) == 0 {
-		c.arm(true)
-	}
-	c.out = append(c.out, item{bytes: b, owner: p})
-	c.took(-len(b))
-}
-
-// took counts n bytes out of the queue, or -n into it. c.mu must be held.
-func (c *conn) took(n int) {
-	c.queued -= n
-	c.loop.e.queued.Add(int64(-n))
-}
-
-// slow drops what waits behind the frame in flight and ends the connection.
-// c.mu must be held.
-func (c *conn) slow() {
-	c.loop.e.slow.Add(1)
-	keep := 0
-	if len(c.out) > 0 && c.off > 0 {
-		first := &c.out[0]
-		end := c.loop.cfg.FrameEnd(first.bytes, c.off)
-		c.took(len(first.bytes) - end)
-		first.bytes = first.bytes[:end]
-		keep = 1
-	}
-	c.drop(keep)
-	if keep == 1 && c.off == len(c.out[0].bytes) { // a frame had just ended
-		c.drop(0)
-	}
-	if b := c.loop.cfg.SlowClose; len(b) > 0 {
-		c.push(b, nil)
-	}
-	c.finishing(ReasonSlow)
-}
-
-// drop lets go of all items but the first keep ones. c.mu must be held.
-func (c *conn) drop(keep int) {
-	for i := keep; i < len(c.out); i++ {
-		it := &c.out[i]
-		size := len(it.bytes)
-		if i == 0 {
-			size -= c.off
-			c.off = 0
-		}
-		c.took(size)
-		if it.owner != nil {
-			it.owner.Release()
-		}
-		*it = item{}
-	}
-	c.out = c.out[:keep]
-	if keep == 0 {
-		c.out = nil
-	}
+	c.doom(ReasonReset)
+	return -1
 }
 
 func (c *conn) Finish(p Payload, why Reason) {
@@ -187,50 +115,40 @@ func (c *conn) Finish(p Payload, why Reason) {
 		return
 	}
 	if p != nil {
-		b := p.Bytes()
-		n := 0
-		if len(c.out) == 0 {
+		b, n := p.Bytes(), 0
+		if c.out == nil {
 			n = c.write(b)
 		}
 		if n < 0 {
 			return
 		}
 		if n < len(b) {
-			p.Retain(1)
-			c.push(b, p)
-			if n > 0 {
-				c.off = n
-				c.took(n)
-			}
+			c.push(b, n, p)
 		}
 	}
-	c.finishing(why)
+	c.finish(why)
 }
 
-// finishing refuses further sends and has the loop cut the connection later.
-// c.mu must be held.
-func (c *conn) finishing(why Reason) {
+// finish refuses further sends, and has the loop cut the connection later if the
+// peer does not take the last bytes. c.mu must be held.
+func (c *conn) finish(why Reason) {
 	c.state, c.why = stateFinishing, why
-	if len(c.out) == 0 {
-		c.shutdown()
+	if c.out == nil {
+		c.shut()
 	}
-	c.loop.post(func() {
-		if !c.isClosed() {
-			c.SetDeadline(c.loop.cfg.CutAfter)
-		}
-	})
+	c.loop.post(c.cutLater)
 }
 
-// shutdown ends the sending direction. c.mu must be held.
-func (c *conn) shutdown() {
-	c.shut = true
+// shut ends the sending direction. c.mu must be held.
+func (c *conn) shut() {
+	c.state = stateShut
 	_ = unix.Shutdown(int(c.fd), unix.SHUT_WR) // fails only if the peer was faster
 }
 
 func (c *conn) Close(why Reason) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.doom(why)
+	c.mu.Unlock()
 }
 
 // doom has the loop close c. c.mu must be held.
@@ -243,61 +161,57 @@ func (c *conn) doom(why Reason) {
 	}
 	c.state = stateDoomed
 	c.drop(0)
+	// If the loop refuses, it has ended, or is about to close all that it has.
 	c.loop.post(func() { c.loop.close(c, c.why) })
 }
 
-func (c *conn) isClosed() bool {
+// isOpen is true until something ends the connection. What is open on the loop
+// goroutine is still in the loop's books.
+func (c *conn) isOpen() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.state == stateClosed
+	return c.state == stateOpen
 }
 
-func (c *conn) Remote() netip.AddrPort { return c.remote }
-func (c *conn) Context() any           { return c.context }
-func (c *conn) SetContext(v any)       { c.context = v }
+func (c *conn) Remote() netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom16(c.addr).Unmap(), c.port)
+}
+
+func (c *conn) Context() any     { return c.context }
+func (c *conn) SetContext(v any) { c.context = v }
 
 func (c *conn) SetDeadline(in time.Duration) {
-	c.loop.wheel.remove(c)
-	if in > 0 {
-		c.loop.wheel.add(c, in)
+	if c.isOpen() { // else there is only cutLater's
+		c.deadline(in)
 	}
 }
 
-// arm asks epoll for writability, or no longer. c.mu must be held.
-func (c *conn) arm(out bool) {
-	events := uint32(unix.EPOLLIN | unix.EPOLLRDHUP)
-	if out {
+// deadline is SetDeadline in any state. Must be called on the loop goroutine.
+func (c *conn) deadline(in time.Duration) {
+	l := c.loop
+	l.wheel.remove(c)
+	if in > 0 && l.owns(c) {
+		l.wheel.add(c, l.e.sinceStart()+int64(in))
+	}
+}
+
+// cutLater bounds the time until the peer has taken the last bytes and closed. Must
+// be called on the loop goroutine.
+func (c *conn) cutLater() {
+	c.cutting = true
+	c.deadline(c.loop.cfg.CutAfter)
+}
+
+// arm tells epoll what c waits for. c.mu must be held.
+func (c *conn) arm() {
+	var events uint32
+	if c.state != stateDraining { // the end of the input would be reported for ever
+		events = unix.EPOLLIN
+	}
+	if c.out != nil {
 		events |= unix.EPOLLOUT
 	}
-	event := unix.EpollEvent{Events: events, Fd: c.fd, Pad: int32(c.gen)}
+	event := unix.EpollEvent{Events: events, Fd: c.fd, Pad: int32(uint32(c.gen))}
 	// Fails only for a descriptor that is not registered, which is being closed.
 	_ = unix.EpollCtl(c.loop.epoll, unix.EPOLL_CTL_MOD, int(c.fd), &event)
-}
-
-// flush sends what waits, as much as the kernel takes. Must be called on the loop
-// goroutine.
-func (c *conn) flush() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for len(c.out) > 0 {
-		first := &c.out[0]
-		n := c.write(first.bytes[c.off:])
-		if n < 0 {
-			return
-		}
-		c.took(n)
-		if c.off += n; c.off < len(first.bytes) {
-			return
-		}
-		if first.owner != nil {
-			first.owner.Release()
-		}
-		*first = item{}
-		c.out, c.off = c.out[1:], 0
-	}
-	c.out = nil // an idle connection holds no queue
-	c.arm(false)
-	if c.state == stateFinishing && !c.shut {
-		c.shutdown()
-	}
 }

@@ -1,7 +1,10 @@
 package netpoll
 
 import (
+	"fmt"
+	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"syscall"
@@ -18,7 +21,7 @@ type detached struct {
 	*net.TCPConn
 	e      *engine
 	once   sync.Once
-	unread []byte // Read returns it first; owned by the reader
+	unread []byte // comes before what the socket says; owned by the reader
 }
 
 func (d *detached) Read(p []byte) (int, error) {
@@ -30,6 +33,21 @@ func (d *detached) Read(p []byte) (int, error) {
 	return d.TCPConn.Read(p)
 }
 
+// WriteTo is what io.Copy prefers to Read; TCPConn's own knows nothing of unread.
+func (d *detached) WriteTo(w io.Writer) (int64, error) {
+	var before int64
+	if len(d.unread) > 0 {
+		n, err := w.Write(d.unread)
+		d.unread = d.unread[n:]
+		before = int64(n)
+		if err != nil {
+			return before, err
+		}
+	}
+	n, err := d.TCPConn.WriteTo(w)
+	return before + n, err
+}
+
 func (d *detached) Close() error {
 	d.once.Do(d.e.leave)
 	return d.TCPConn.Close()
@@ -38,7 +56,7 @@ func (d *detached) Close() error {
 func (c *conn) Detach(unread []byte) (net.Conn, error) {
 	l := c.loop
 	c.mu.Lock()
-	if c.state != stateOpen || len(c.out) > 0 {
+	if c.state != stateOpen || c.out != nil {
 		c.mu.Unlock()
 		return nil, ErrClosed
 	}
@@ -49,16 +67,39 @@ func (c *conn) Detach(unread []byte) (net.Conn, error) {
 	file := os.NewFile(uintptr(c.fd), "")
 	defer file.Close()
 	nc, err := net.FileConn(file)
-	if err != nil {
+	if err != nil { // EMFILE: for a moment it needs two descriptors
 		l.e.leave()
 		l.e.closed[ReasonError].Add(1)
-		return nil, err
+		return nil, fmt.Errorf("netpoll: detach: %w", err)
 	}
-	tcp, ok := nc.(*net.TCPConn)
+	return &detached{TCPConn: nc.(*net.TCPConn), e: l.e, unread: unread}, nil
+}
+
+// Adopt implements Engine. It duplicates the descriptor, because nc's belongs to
+// Go's poller.
+func (e *engine) Adopt(nc net.Conn, read []byte) error {
+	sc, ok := nc.(syscallConn)
 	if !ok {
-		_ = nc.Close()
-		l.e.leave()
-		return nil, ErrUnsupported
+		return fmt.Errorf("netpoll: cannot adopt a %T", nc)
 	}
-	return &detached{TCPConn: tcp, e: l.e, unread: unread}, nil
+	remote, err := netip.ParseAddrPort(nc.RemoteAddr().String())
+	if err != nil {
+		return fmt.Errorf("netpoll: adopt: %w", err)
+	}
+	fd, err := dup(sc)
+	if err != nil {
+		return fmt.Errorf("netpoll: adopt: %w", err)
+	}
+	if d, ok := nc.(*detached); ok && len(d.unread) > 0 { // nobody has read it since Detach
+		read = append(read[:len(read):len(read)], d.unread...)
+	}
+	e.conns.Add(1) // before nc gives its place back: the two must not both be free
+	l := e.loops[fd%len(e.loops)]
+	if !l.post(func() { l.add(fd, remote, read) }) {
+		_ = unix.Close(fd)
+		e.leave()
+		return ErrClosed
+	}
+	_ = nc.Close() // the duplicate lives on
+	return nil
 }

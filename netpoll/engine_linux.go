@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,13 +18,15 @@ type engine struct {
 	// Static after construction.
 	cfg      Config
 	addr     net.Addr
-	listener int
+	listener int // closed by the accepting loop
 	loops    []*loop
 	start    time.Time
 	ended    chan struct{} // closed when all loops have returned
 
 	// Owned by the accepting loop, loops[0].
 	next int // loop of the next connection
+
+	queues sync.Pool // of *queue, empty
 
 	// Atomic.
 	conns         atomic.Int64
@@ -36,14 +36,14 @@ type engine struct {
 	rejectedFiles atomic.Uint64
 	slow          atomic.Uint64
 	closed        [NumReasons]atomic.Uint64
-
-	stop sync.Once
 }
 
 // Listen opens the port and starts the loops. A port that somebody else listens
 // on is refused.
 func Listen(cfg Config) (Engine, error) {
-	cfg.defaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
 	fd, addr, err := listenFD(cfg.Addr)
 	if err != nil {
 		return nil, err
@@ -68,34 +68,9 @@ func Listen(cfg Config) (Engine, error) {
 	}
 	go func() {
 		running.Wait()
-		_ = unix.Close(fd)
 		close(e.ended)
 	}()
 	return e, nil
-}
-
-func (cfg *Config) defaults() {
-	if cfg.Loops == 0 {
-		cfg.Loops = max(1, runtime.GOMAXPROCS(0)/4)
-	}
-	if cfg.MaxConns == 0 {
-		cfg.MaxConns = 1 << 20
-	}
-	if cfg.ReadBytes == 0 {
-		cfg.ReadBytes = 64 << 10
-	}
-	if cfg.SendBytes == 0 {
-		cfg.SendBytes = 1 << 20
-	}
-	if cfg.SendBytesTotal == 0 {
-		cfg.SendBytesTotal = 1 << 30
-	}
-	if cfg.FrameEnd == nil {
-		cfg.FrameEnd = func(b []byte, _ int) int { return len(b) }
-	}
-	if cfg.CutAfter == 0 {
-		cfg.CutAfter = 10 * time.Second
-	}
 }
 
 // abandon closes what a failed Listen has opened.
@@ -108,9 +83,11 @@ func (e *engine) abandon() {
 
 // listenFD binds through package net, which knows names, zones and dual stack,
 // and keeps a non-blocking duplicate of the descriptor. No SO_REUSEPORT: a port
-// in use would be shared silently.
+// in use would be shared silently. No multipath TCP, which net would turn on.
 func listenFD(addr string) (int, net.Addr, error) {
-	l, err := net.Listen("tcp", addr)
+	var lc net.ListenConfig
+	lc.SetMultipathTCP(false)
+	l, err := lc.Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -122,6 +99,11 @@ func listenFD(addr string) (int, net.Addr, error) {
 	fd, err := dup(tcp)
 	if err != nil {
 		return 0, nil, err
+	}
+	// For latency only; what is accepted inherits it.
+	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
+		_ = unix.Close(fd)
+		return 0, nil, os.NewSyscallError("setsockopt", err)
 	}
 	return fd, l.Addr(), nil
 }
@@ -151,26 +133,23 @@ func dup(nc syscallConn) (int, error) {
 
 func (e *engine) Addr() net.Addr { return e.addr }
 
-func (e *engine) sinceStart() int64 { return int64(time.Since(e.start)) }
+// sinceStart is the time of the engine's own steady clock, ns, above 0.
+func (e *engine) sinceStart() int64 { return int64(time.Since(e.start)) + 1 }
 
 // leave gives back a place in MaxConns.
 func (e *engine) leave() { e.conns.Add(-1) }
 
 func (e *engine) Busy() float64 {
-	busiest := 0.0
+	busiest, now := 0.0, e.sinceStart()
 	for _, l := range e.loops {
-		busiest = max(busiest, l.busyNow())
+		busiest = max(busiest, l.busy(now))
 	}
 	return busiest
 }
 
 func (e *engine) Each(fn func(Conn)) {
 	for _, l := range e.loops {
-		l.post(func() {
-			for _, c := range l.conns {
-				fn(c)
-			}
-		})
+		l.post(func() { l.each(func(c *conn) { fn(c) }) })
 	}
 }
 
@@ -182,50 +161,24 @@ func (e *engine) Stats() Stats {
 	for i := range e.closed {
 		s.Closed[i] = e.closed[i].Load()
 	}
+	now := e.sinceStart()
 	for _, l := range e.loops {
 		s.BytesIn += l.bytesIn.Load()
 		s.BytesOut += l.bytesOut.Load()
 		s.Writes += l.writes.Load()
-		s.Busy = append(s.Busy, l.busyNow())
+		s.Busy = append(s.Busy, l.busy(now))
 	}
 	return s
 }
 
 func (e *engine) Close(ctx context.Context) error {
-	e.stop.Do(func() {
-		for _, l := range e.loops {
-			l.post(func() { l.stopping = true })
-		}
-	})
+	for _, l := range e.loops {
+		l.post(func() { l.stopping = true }) // a loop that has ended refuses, and needs it no more
+	}
 	select {
 	case <-e.ended:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("netpoll: loops still busy: %w", ctx.Err())
 	}
-}
-
-// Adopt implements Engine: it dups the descriptor, because nc's belongs to Go's poller.
-func (e *engine) Adopt(nc net.Conn, read []byte) error {
-	sc, ok := nc.(syscallConn)
-	if !ok {
-		return fmt.Errorf("netpoll: cannot adopt a %T", nc)
-	}
-	remote, err := netip.ParseAddrPort(nc.RemoteAddr().String())
-	if err != nil {
-		return fmt.Errorf("netpoll: adopt: %w", err)
-	}
-	fd, err := dup(sc)
-	if err != nil {
-		return fmt.Errorf("netpoll: adopt: %w", err)
-	}
-	e.conns.Add(1) // before nc gives its place back: the two must not both be free
-	_ = nc.Close() // the duplicate lives on
-	l := e.loops[fd%len(e.loops)]
-	if !l.post(func() { l.add(fd, remote, read) }) {
-		e.leave()
-		_ = unix.Close(fd)
-		return ErrClosed
-	}
-	return nil
 }
