@@ -2,15 +2,16 @@
 GOBIN := $(CURDIR)/bin
 LINT_VERSION := v2.15.0
 
-.PHONY: run test lint bench fuzz loc
+.PHONY: run test lint bench fuzz fault
 
 run: ## start a server on http://localhost:8080
 	go run ./cmd/nebula
 
-test: lint ## vet, lint, race tests, then the tests that cannot run under race
+test: lint ## vet, lint, race tests, then those that cannot run under race, then with checked buffers
 	go vet ./...
 	go test -race -shuffle=on ./...
 	go test -count=1 -run 'Alloc' ./...
+	go test -count=1 -tags nebuladebug ./frame ./shard ./cmd/nebula/gateway
 
 lint: bin/golangci-lint
 	bin/golangci-lint run ./...

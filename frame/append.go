@@ -8,10 +8,11 @@ type User struct{ ID, Name string }
 // Welcome is the first message on a connection; protocol.md section 3.
 type Welcome struct {
 	User, Name, Node, Version string
-	HeartbeatMS               int // milliseconds
-	TextBytes, FrameBytes     int // bytes
-	Rooms                     int // joined at once
-	Rate, Burst               int // messages a second and at once; 0: no limit
+	HeartbeatMS               int     // milliseconds
+	TextBytes, FrameBytes     int     // bytes
+	Rooms                     int     // joined at once
+	Rate                      float64 // messages a second; 0: no limit
+	Burst                     int     // messages at once
 }
 
 // Joined answers a join. The payloads of Messages are copied, oldest first.
@@ -94,7 +95,8 @@ func AppendWelcome(dst []byte, w Welcome) []byte {
 	o.b = strconv.AppendInt(o.b, int64(w.TextBytes), 10)
 	o.number("frame_bytes", uint64(w.FrameBytes))
 	o.number("rooms", uint64(w.Rooms))
-	o.number("rate", uint64(w.Rate))
+	o.key("rate")
+	o.b = strconv.AppendFloat(o.b, w.Rate, 'f', -1, 64)
 	o.number("burst", uint64(w.Burst))
 	o.b = append(o.b, '}')
 	return o.end()

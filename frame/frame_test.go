@@ -67,7 +67,7 @@ func TestAppend_EveryMessageIsOneFrameOfJSON(t *testing.T) {
 	people := []User{{ID: "u", Name: "Ann \"A\""}}
 	many := make([]User, 2000)
 	for kind, b := range map[string][]byte{
-		"welcome":  AppendWelcome(nil, Welcome{User: "u", Name: "\x00\u2028", Rate: 10}),
+		"welcome":  AppendWelcome(nil, Welcome{User: "u", Name: "\x00\u2028", Rate: 0.5}),
 		"joined":   AppendJoined(nil, Joined{Room: "r", Epoch: 5, Seq: 7, Users: people, Count: 1, Messages: []*Buf{m, m}}),
 		"left":     AppendLeft(nil, "r"),
 		"ack":      AppendAck(nil, "r", []byte("i"), 7, 8),

@@ -207,6 +207,9 @@ func TestAbuse_MessageRate(t *testing.T) {
 	other := s.dial("")
 	other.join("r")
 	c := s.dial("")
+	if limits := c.me.Limits; limits["rate"] != 0.001 || limits["burst"] != 2 {
+		t.Fatalf("announced limits: %v", limits)
+	}
 	c.join("r")
 	c.say("r", "a", "1")
 	c.say("r", "b", "2")

@@ -137,7 +137,7 @@ func (a *app) openRooms(sessions *web.Sessions, plain *gateway.Listener) {
 		AddrConns:     a.cfg.ipConns,
 		Plain:         plain,
 		Node:          a.cfg.node, Version: version,
-		Rate: int(a.cfg.rate), Burst: a.cfg.burst, MaxRooms: a.cfg.rooms,
+		Rate: a.cfg.rate, Burst: a.cfg.burst, MaxRooms: a.cfg.rooms,
 		FrameBytes: a.cfg.frameBytes, TextBytes: a.cfg.textBytes,
 		Heartbeat: a.cfg.heartbeat, Now: now,
 	})

@@ -139,7 +139,7 @@ type event struct {
 	Joined                                                                        []person
 	Left                                                                          []person
 	T                                                                             json.Number
-	Limits                                                                        map[string]int
+	Limits                                                                        map[string]float64
 }
 
 type person struct{ User, Name string }

@@ -193,7 +193,7 @@ func (p *process) stuck() {
 
 // TestProcess_DrainPastItsTime has a client that never reads: it is cut, and the exit code says so.
 func TestProcess_DrainPastItsTime(t *testing.T) {
-	p := startProcess(t, "-data", t.TempDir(), "-drain", "1s")
+	p := startProcess(t, "-data", t.TempDir(), "-drain", "4s")
 	p.stuck()
 	p.signal(syscall.SIGTERM)
 	p.wantLine("draining")

@@ -184,3 +184,32 @@ func TestChat_SameUserTwice(t *testing.T) {
 		t.Fatalf("presence: %+v", p)
 	}
 }
+
+// TestChat_CommandsBehindAJoin has a client say everything at once, to a room that has to be read from
+// the database first: its commands are carried out as if the room had been there.
+func TestChat_CommandsBehindAJoin(t *testing.T) {
+	s := startServer(t)
+	before := s.dial("")
+	before.join("cold")
+	before.say("cold", "before", "x")
+	s = s.restart()
+	c := s.dial("")
+	c.send(`{"type":"join","room":"cold"}`)
+	c.send(`{"type":"message","room":"cold","id":"after","text":"x"}`)
+	c.send(`{"type":"history","room":"cold"}`)
+	c.send(`{"type":"leave","room":"cold"}`)
+	if j := c.want("joined"); len(j.Messages) != 1 || j.Messages[0].ID != "before" {
+		t.Fatalf("joined: %+v", j)
+	}
+	seen := map[string]event{}
+	for seen["ack"].ID == "" || seen["left"].Room == "" {
+		e := c.next()
+		seen[e.Type] = e
+		if e.Type == "error" {
+			t.Fatalf("error: %+v", e)
+		}
+	}
+	if seen["ack"].Seq != 2 || len(seen["history"].Messages) != 2 || seen["left"].Room != "cold" {
+		t.Fatalf("saw %+v", seen)
+	}
+}

@@ -4,7 +4,6 @@ package gateway
 
 import (
 	"fmt"
-	"nebula/bus"
 	"nebula/netpoll"
 	"nebula/shard"
 	"net"
@@ -35,7 +34,7 @@ const members = 100
 // room is a Loop with members in one room; the first one's connection is returned.
 func room(tb testing.TB) (*Loop, []*sink) {
 	now := time.Now().UnixNano()
-	set := shard.NewSet(shard.Config{Shards: 1, Now: func() int64 { now += 1000; return now }, KeepRooms: true}, nil, nil, bus.Local{})
+	set := shard.NewSet(shard.Config{Shards: 1, Now: func() int64 { now += 1000; return now }, KeepRooms: true}, nil, nil, nil)
 	tb.Cleanup(set.Close)
 	g := New(Config{
 		Set:           set,

@@ -34,7 +34,7 @@ type Config struct {
 
 	Node       string
 	Version    string
-	Rate       int // messages a second, as announced in welcome; 0: no limit
+	Rate       float64 // messages a second, as announced in welcome; 0: no limit
 	Burst      int
 	MaxRooms   int // rooms joined at once by one connection
 	FrameBytes int // largest message accepted, bytes
