@@ -45,6 +45,7 @@ type slot struct {
 	client   int32
 	room     int32
 	answered bool
+	kept     bool
 }
 
 // Open forgets everything and makes room for about that many messages; numbers go on.
@@ -107,6 +108,33 @@ func (l *Ledger) Acked(n uint64, client, room int32, seq uint64) (due int64, ok 
 func (l *Ledger) Refused(n uint64, client, room int32) {
 	if l.answer(n, client, room) != nil {
 		l.answers.Refused++
+	}
+}
+
+// Kept notes that the history holds message n of a room under that seq.
+func (l *Ledger) Kept(n uint64, room int32, seq uint64) {
+	if s := l.find(n); s != nil && s.room == room && (s.acked == 0 || s.acked == seq) {
+		s.kept = true
+	}
+}
+
+// Forgotten is how many messages were acked and not noted as Kept.
+func (l *Ledger) Forgotten() int {
+	n := 0
+	for i := range l.slots {
+		if l.slots[i].acked != 0 && !l.slots[i].kept {
+			n++
+		}
+	}
+	return n
+}
+
+// Each calls f for every message without an answer.
+func (l *Ledger) Each(f func(client int32, n uint64)) {
+	for i := range l.slots {
+		if !l.slots[i].answered {
+			f(l.slots[i].client, l.first+uint64(i))
+		}
 	}
 }
 

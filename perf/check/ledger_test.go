@@ -79,3 +79,21 @@ func TestLedger_NumbersGoOn(t *testing.T) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
+
+func TestLedger_ForgottenIsWhatWasAckedAndNotKept(t *testing.T) {
+	var l Ledger
+	l.Open(4)
+	first := l.Next()
+	for range 4 {
+		l.Send(0, 1, 2)
+	}
+	for n := range uint64(3) { // the last is not acked, and may be gone
+		l.Acked(first+n, 1, 2, 10+n)
+	}
+	l.Kept(first, 2, 10)
+	l.Kept(first+1, 2, 99) // another seq
+	l.Kept(first+2, 3, 12) // another room
+	if got := l.Forgotten(); got != 2 {
+		t.Errorf("got %d forgotten, want 2", got)
+	}
+}

@@ -46,10 +46,8 @@ func (s *Stream) Take(seq uint64, t *Tally) bool {
 		s.Advance(t)
 		return true
 	case seq > s.next:
-		t.Lost += int(seq - s.next)
-		s.skip(seq)
-		s.next = seq + 1
-		t.Taken++
+		s.Skip(seq, t)
+		s.Advance(t)
 		return true
 	case s.fill(seq):
 		t.Lost--
@@ -71,8 +69,8 @@ func (s *Stream) Fill(seq uint64, t *Tally) bool {
 	return true
 }
 
-// Hole is the end of the newest hole, that is a number that was seen, and false
-// where nothing is missing.
+// Hole is the end of the newest hole, the number after what is missing, and false
+// where nothing is.
 func (s *Stream) Hole() (end uint64, open bool) {
 	if s.holes == nil || len(*s.holes) == 0 {
 		return 0, false
@@ -81,11 +79,17 @@ func (s *Stream) Hole() (end uint64, open bool) {
 	return all[len(all)-1].to, true
 }
 
-func (s *Stream) skip(to uint64) {
+// Skip goes on at a later number: what lies before it is a hole.
+func (s *Stream) Skip(to uint64, t *Tally) {
+	if to <= s.next {
+		return
+	}
+	t.Lost += int(to - s.next)
 	if s.holes == nil {
 		s.holes = new([]hole)
 	}
 	*s.holes = append(*s.holes, hole{s.next, to})
+	s.next = to
 }
 
 // fill takes seq out of the hole it is in, if any.
