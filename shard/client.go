@@ -28,9 +28,11 @@ type Member struct {
 	state atomic.Uint32
 
 	// Owned by the shard.
-	room   *room // nil: not in
-	index  int   // in room.members and room.outs
-	paging bool  // a question to History is open
+	room     *room     // nil: not in
+	waits    *room     // the cold one that it wants to join; nil: none
+	question *question // to History, if one is open
+	index    int       // in room.members and room.outs
+	gone     bool      // its connection ended while it waited
 }
 
 // NewMember returns a member that has not joined yet; any goroutine.

@@ -25,6 +25,7 @@ func (s *Shard) flush(r *room) {
 	}
 	sent := fanOut(r.outs, turn)
 	turn.Release()
+	s.opened--
 	r.sent = s.now
 	s.deliveries.Add(uint64(len(r.reads) * sent))
 	if len(r.reads) > 0 {

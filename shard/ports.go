@@ -18,8 +18,9 @@ type Outlet interface{ Send(p Payload) bool }
 // committed in the order of Append and told by Set.Committed.
 type Journal interface{ Append(r Record) bool }
 
-// History reads what was stored. Replay never blocks; false: too many wait.
-// The answer comes by Set.Replayed.
+// History reads what was stored. Replay never blocks; false: too many wait. Each
+// question that was taken is answered once, by Set.Replayed; if it is late, who asked
+// is told so meanwhile.
 type History interface{ Replay(q Request) bool }
 
 // Relay decides who gives a message its place in the room's order. Publish never
@@ -78,18 +79,24 @@ type Request struct {
 	Before   uint64 // Older: only messages below this seq
 	Limit    int    // Older: at most so many
 	MaxBytes int    // Older: of payloads in all, but at least one message
-	Token    any    // comes back in the Answer
+	Token    any    // Older: comes back in the Answer
 }
 
 // Answer is History's answer. The receiver owns a reference to each message.
 type Answer struct {
 	Request
 	Err      error
-	Messages []*frame.Buf // stamped, oldest first
+	Messages []*frame.Buf // stamped, oldest first; Load: all, or more than a page of the protocol
 	Epochs   []uint64     // of each message
 	Last     Pos          // Load: the newest stored
 	More     bool         // older ones are stored
 	IDs      []Seen       // Load: the dedupe window, oldest first
+}
+
+func (a *Answer) release() {
+	for _, b := range a.Messages {
+		b.Release()
+	}
 }
 
 // Seen is a message that the dedupe window remembers.

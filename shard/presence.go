@@ -13,6 +13,8 @@ const (
 	smallDelay = 50 * time.Millisecond // gathers what comes together
 	largeDelay = time.Second           // between two deltas of a large room
 	deltaNames = 100                   // in one delta
+	deltaBurst = 4                     // deltas at once in a small room
+	typingMost = 10                    // notices of typing a second in a large room
 )
 
 // person is one user of a room, however many connections it has.
@@ -23,8 +25,9 @@ type person struct {
 	gone   int64  // Unix ns when it counts as left; 0: it has a connection, or left
 	typed  int64  // Unix ns of the last typing that was passed on
 	told   string // the name by which the room knows it; "": it does not
-	queued bool   // in people.changes
-	asOf   uint64 // people.lists when it was queued
+	queued bool   // in people.changes; if not, told is the truth
+	asOf   uint64 // people.lists at its last change
+	shown  bool   // a list was given that is out of date by now
 }
 
 // departure is a person whose grace ends at a time, unless it came back.
@@ -42,6 +45,8 @@ type people struct {
 	since   int64              // Unix ns of the first of changes
 	told    int64              // Unix ns of the last delta
 	lists   uint64             // how many lists were given out
+	typing  int                // notices since typed
+	typed   int64              // Unix ns
 }
 
 func order(a, b *person) int {
@@ -74,6 +79,7 @@ func (p *people) enter(c *Client, now int64) {
 	case one.Name != c.Name:
 		p.remove(one)
 		one.Name = c.Name
+		one.shown = one.queued // to the connection that came with the other name
 	default:
 		return
 	}
@@ -102,10 +108,12 @@ func (p *people) left(one *person, now int64) {
 	p.change(one, now)
 }
 
-// change notes that there is something to tell of one; whether there still is
-// shows when it is told.
+// change notes that there may be something to tell of one; whether there is shows
+// when it is told.
 func (p *people) change(one *person, now int64) {
 	if one.queued {
+		one.shown = one.shown || one.asOf != p.lists
+		one.asOf = p.lists
 		return
 	}
 	one.queued, one.asOf = true, p.lists
@@ -115,33 +123,43 @@ func (p *people) change(one *person, now int64) {
 	p.changes = append(p.changes, one)
 }
 
+// shownTo says that the last list went to a connection of user's own. If the user
+// leaves before the room was told of it, that connection is no more, and nobody
+// needs to hear of either.
+func (p *people) shownTo(user string) {
+	if one := p.byID[user]; one.queued && one.asOf == p.lists-1 {
+		one.asOf = p.lists
+	}
+}
+
+// settle takes one off the queue and tells whether the room is to hear of it:
+// opposite changes cancel out, unless somebody was given a list between them.
+func (p *people) settle(one *person) (tell bool) {
+	now := ""
+	if one.here {
+		now = one.Name
+	} else {
+		delete(p.byID, one.ID)
+	}
+	tell = one.told != now || one.shown
+	one.told, one.queued, one.shown = now, false, false
+	return tell
+}
+
 // delta takes changes off the queue: who is to be told as joined and as left.
-// Opposite changes cancel out, unless somebody was given a list between them.
 func (p *people) delta() (joined, left []frame.User) {
 	n := 0
-	for _, one := range p.changes {
-		if len(joined)+len(left) == deltaNames {
-			break
-		}
-		n++
-		one.queued = false
-		listed := one.asOf != p.lists
+	for ; n < len(p.changes) && len(joined)+len(left) < deltaNames; n++ {
+		one := p.changes[n]
 		switch {
-		case one.here && (listed || one.told != one.Name):
-			one.told = one.Name
+		case !p.settle(one):
+		case one.here:
 			joined = append(joined, one.User)
-		case !one.here && (listed || one.told != ""):
-			one.told = ""
+		default:
 			left = append(left, one.User)
 		}
-		if !one.here {
-			delete(p.byID, one.ID)
-		}
 	}
-	p.changes = slices.Delete(p.changes, 0, n)
-	if len(p.changes) == 0 {
-		p.changes = nil // a storm's queue is not kept
-	}
+	p.changes = drop(p.changes, n)
 	return joined, left
 }
 
@@ -162,6 +180,13 @@ func (p *people) list(offset, limit, maxBytes int) []frame.User {
 // userBytes is the most that u takes in a list.
 func userBytes(u frame.User) int { return len(u.ID) + 6*len(u.Name) + 24 }
 
+func usersBytes(list []frame.User) (n int) {
+	for _, u := range list {
+		n += userBytes(u)
+	}
+	return n
+}
+
 // tendLeaving lets those go whose grace is over.
 func (s *Shard) tendLeaving(r *room) int64 {
 	p := &r.people
@@ -176,9 +201,7 @@ func (s *Shard) tendLeaving(r *room) int64 {
 			p.left(d.who, s.now)
 		}
 	}
-	p.leaving = slices.Delete(p.leaving, 0, n)
-	if len(p.leaving) == 0 {
-		p.leaving = nil
+	if p.leaving = drop(p.leaving, n); p.leaving == nil {
 		return never
 	}
 	return p.leaving[0].at
@@ -190,32 +213,51 @@ func (s *Shard) tendPresence(r *room) int64 {
 	if len(p.changes) == 0 {
 		return never
 	}
-	due := p.since + int64(smallDelay)
+	if len(r.members) == 0 { // nobody is there to be told
+		for _, one := range p.changes {
+			p.settle(one)
+		}
+		p.changes = nil
+		return never
+	}
+	due, burst, delay := p.since+int64(smallDelay), deltaBurst, smallDelay
 	if len(p.sorted) > smallRoom {
-		due = max(due, p.told+int64(largeDelay))
+		due, burst, delay = max(due, p.told+int64(largeDelay)), 1, largeDelay
 	}
 	if due > s.now {
 		return due
 	}
-	joined, left := p.delta()
-	if len(joined)+len(left) > 0 {
-		b := frame.Get(1024)
-		b.B = frame.AppendPresence(b.B, r.name, len(p.sorted), joined, left)
-		s.gather(r, b, 0)
-		p.told = s.now
+	for ; burst > 0 && len(p.changes) > 0; burst-- {
+		if joined, left := p.delta(); len(joined)+len(left) > 0 {
+			b := frame.Get(usersBytes(joined) + usersBytes(left) + envelopeBytes)
+			b.B = frame.AppendPresence(b.B, r.name, len(p.sorted), joined, left)
+			s.gather(r, b, 0)
+			p.told = s.now
+		}
+	}
+	if len(p.changes) == 0 {
+		return never
 	}
 	p.since = s.now
-	if len(p.changes) > 0 {
-		return s.now + int64(smallDelay)
-	}
-	return never
+	return s.now + int64(delay)
 }
 
 // typing passes on that a member types, at most once in typingEvery for its user.
+// In a large room, where nobody could read them all, some are left out.
 func (s *Shard) typing(m *Member) {
-	one := m.room.people.byID[m.client.User]
+	p := &m.room.people
+	one := p.byID[m.client.User]
 	if s.now-one.typed < int64(typingEvery) {
 		return
+	}
+	if len(p.sorted) > smallRoom {
+		if s.now-p.typed >= int64(time.Second) {
+			p.typed, p.typing = s.now, 0
+		}
+		if p.typing == typingMost {
+			return
+		}
+		p.typing++
 	}
 	one.typed = s.now
 	b := frame.Get(256)

@@ -5,13 +5,16 @@ import (
 	"time"
 )
 
+// boxKeep is the most commands that an empty mailbox keeps room for.
+const boxKeep = 1024
+
 // Runner drives one Shard: a mailbox and the turns that work it off.
 type Runner struct {
 	// Static after construction.
 	shard *Shard
 	cfg   *Config
 	wake  chan struct{} // to run: one turn is wanted
-	done  chan struct{} // closed by Close
+	done  chan struct{} // closed by close
 	ended chan struct{} // closed by run
 
 	// Guarded by mu.
@@ -19,6 +22,7 @@ type Runner struct {
 	box     []Command
 	running bool // somebody is in a turn
 	closed  bool
+	free    sync.Cond // on mu: running became false after closed
 
 	// Owned by the turn.
 	spare []Command
@@ -30,20 +34,23 @@ func newRunner(s *Shard) *Runner {
 		shard: s, cfg: s.cfg, next: never,
 		wake: make(chan struct{}, 1), done: make(chan struct{}), ended: make(chan struct{}),
 	}
+	r.free.L = &r.mu
 	go r.run()
 	return r
 }
 
-// post puts cmd in the mailbox. false: it is full, or closed, and cmd may be
-// refused; the caller keeps its Body.
-func (r *Runner) post(cmd Command) bool {
-	mayRefuse := cmd.Kind == Say || cmd.Kind == Users || cmd.Kind == Page || cmd.Kind == Typing
+// post puts cmd in the mailbox. false: it may be refused, and is; the caller keeps
+// its Body. Of what may not be refused, a Join that finds far too many waiting, and
+// all that comes after close, is answered or dropped here.
+func (r *Runner) post(cmd *Command) bool {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if mayRefuse && (r.closed || len(r.box) >= r.cfg.Mailbox) {
-		return false
+	closed := r.closed
+	if closed || len(r.box) >= r.cfg.mayWait(cmd.Kind) {
+		r.mu.Unlock()
+		return turnAway(cmd, closed)
 	}
-	r.box = append(r.box, cmd)
+	r.box = append(r.box, *cmd)
+	r.mu.Unlock()
 	return true
 }
 
@@ -57,20 +64,24 @@ func (r *Runner) work() {
 		return
 	}
 	r.running = true
-	r.mu.Unlock()
 	before := r.next
 	r.turn()
-	r.mu.Lock()
 	if len(r.box) > 0 {
-		r.mu.Unlock()
 		r.turn()
-		r.mu.Lock()
 	}
-	r.running = false
-	more := len(r.box) > 0 || r.next < before
+	nudge := len(r.box) > 0 || r.next < before
+	r.rest()
 	r.mu.Unlock()
-	if more {
+	if nudge {
 		r.nudge()
+	}
+}
+
+// rest ends a turn; mu must be held.
+func (r *Runner) rest() {
+	r.running = false
+	if r.closed {
+		r.free.Broadcast()
 	}
 }
 
@@ -81,19 +92,22 @@ func (r *Runner) nudge() {
 	}
 }
 
-// turn works off the mailbox. Only whoever set running may call it.
+// turn works off the mailbox. Only whoever set running may call it, with mu held,
+// which it lets go of meanwhile.
 func (r *Runner) turn() {
-	r.mu.Lock()
 	box := r.box
-	r.box = r.spare[:0]
+	r.box, r.spare = r.spare, nil
 	r.mu.Unlock()
 	now := r.cfg.Now()
 	for i := range box {
-		r.shard.Step(now, box[i])
+		r.shard.step(now, &box[i])
 	}
 	clear(box)
-	r.spare = box
+	if cap(box) <= boxKeep {
+		r.spare = box[:0]
+	}
 	r.next = r.shard.EndTurn(now)
+	r.mu.Lock()
 }
 
 // run is the Runner's own goroutine: it takes the turns that time asks for, and
@@ -109,59 +123,53 @@ func (r *Runner) run() {
 		case <-r.done:
 			return
 		}
-		r.mu.Lock()
-		if r.running { // whoever runs nudges again if something is left
-			r.mu.Unlock()
-			timer.Reset(time.Millisecond)
-			continue
-		}
-		r.running = true
-		r.mu.Unlock()
-		if r.pendingWork() {
-			r.turn()
-		}
-		next := r.next
-		r.mu.Lock()
-		r.running = false
-		more := len(r.box) > 0
-		r.mu.Unlock()
-		if more {
-			r.nudge()
-		}
-		timer.Reset(time.Duration(min(max(next-r.cfg.Now(), 0), int64(time.Hour))))
+		timer.Reset(r.ownTurn())
 	}
 }
 
-// pendingWork tells whether a turn has anything to do now. Only whoever set
-// running may call it.
-func (r *Runner) pendingWork() bool {
+// ownTurn takes a turn if there is anything to do now, and returns how long there
+// will be nothing unless somebody posts.
+func (r *Runner) ownTurn() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.box) > 0 || r.next <= r.cfg.Now()
+	if r.closed {
+		return time.Hour
+	}
+	if r.running { // whoever runs nudges if something is left, but not if time is up
+		return time.Millisecond
+	}
+	r.running = true
+	if len(r.box) > 0 || r.next <= r.cfg.Now() {
+		r.turn()
+	}
+	wait := time.Duration(min(max(r.next-r.cfg.Now(), 0), int64(time.Hour)))
+	if len(r.box) > 0 {
+		wait = 0
+	}
+	r.rest()
+	return wait
 }
 
-// close ends the goroutine and releases what waits.
+// close ends the goroutine and releases what waits. Who posts from here on is
+// refused; who works is waited for.
 func (r *Runner) close() {
+	r.mu.Lock()
+	r.closed = true
+	for r.running {
+		r.free.Wait()
+	}
+	box := r.box
+	r.box = nil
+	r.mu.Unlock()
 	close(r.done)
 	<-r.ended
-	for {
-		r.mu.Lock()
-		r.closed = true
-		free := !r.running
-		r.mu.Unlock()
-		if free {
-			break
+	for i := range box {
+		if body := box[i].Body; body != nil {
+			body.Release()
 		}
-		time.Sleep(time.Millisecond)
-	}
-	for i := range r.box {
-		release(r.box[i].Body)
-		if a := r.box[i].answer; a != nil {
-			for _, b := range a.Messages {
-				b.Release()
-			}
+		if a := box[i].answer; a != nil {
+			a.release()
 		}
 	}
-	r.box = nil
 	r.shard.Close()
 }

@@ -1,11 +1,11 @@
 package shard
 
-import (
-	"nebula/frame"
-)
+import "nebula/frame"
 
-// maxTurnBytes is where a room's open turn is sent at once.
-const maxTurnBytes = 64 << 10
+const (
+	maxTurnBytes = 64 << 10 // a room's open turn, and acks in a row, are sent at once from here on
+	pendingKeep  = 64       // of a room's queue of acks, how much stays when it is empty
+)
 
 // pendingAck is a message, or a resend of one, whose ack waits for the commit.
 type pendingAck struct {
@@ -14,63 +14,72 @@ type pendingAck struct {
 	client *Client
 	body   *frame.Buf // for its id; a reference
 	at     int64      // Unix ns when it was read
-	told   bool       // answered error/internal meanwhile
+	resend bool
 }
 
 // say gives a message its place: dedupe, journal, seq, everyone.
 func (s *Shard) say(m *Member, cmd *Command) {
 	r := m.room
-	s.activate(r)
-	ack := pendingAck{client: m.client, body: cmd.Body, at: cmd.Read}
+	s.touch(r)
 	if first, ok := r.window.find(cmd.Hash); ok {
-		s.duplicate.Add(1)
-		ack.seq, ack.milli = first.Seq, first.Milli
-		s.acknowledge(r, ack)
+		s.sayAgain(m, cmd, first)
 		return
 	}
-	if s.relay.Publish(Envelope{Room: r.name, Hash: cmd.Hash, Body: cmd.Body}) == Refused {
-		s.answerError(m, frame.CodeUnavailable, cmd.Body, busyRetry)
-		cmd.Body.Release()
+	if s.relay != nil && s.relay.Publish(Envelope{Room: r.name, Hash: cmd.Hash, Body: cmd.Body}) == Refused {
+		s.refuse(m, cmd.Body, frame.CodeUnavailable, busyRetry)
 		return
 	}
-	seq, milli := r.seq+1, s.milli()
+	seq, milli := r.seq+1, s.time()
 	cmd.Body.Stamp(seq, milli)
-	if s.journal != nil {
-		cmd.Body.Retain(1)
-		if !s.journal.Append(Record{
-			Shard: s.index, Room: r.name, Epoch: s.cfg.Epoch, Seq: seq, Milli: milli, Hash: cmd.Hash,
-			User: m.client.User, Name: m.client.Name, Body: cmd.Body,
-		}) {
-			s.busy.Add(1)
-			s.answerError(m, frame.CodeBusy, cmd.Body, busyRetry)
-			cmd.Body.Release()
-			cmd.Body.Release()
-			return
-		}
-	} else {
-		r.committed = seq
+	if !s.write(m, cmd, seq, milli) {
+		s.refuse(m, cmd.Body, frame.CodeBusy, busyRetry)
+		return
 	}
 	s.accepted.Add(1)
 	r.seq = seq
 	r.window.add(Seen{Hash: cmd.Hash, Seq: seq, Milli: milli}, milli)
 	cmd.Body.Retain(2)
 	r.tail.add(cmd.Body, s.cfg.Epoch)
-	keep := tailKeep
-	if s.history == nil {
-		keep = dedupeKeep // there is no other place to read from
+	if s.history != nil {
+		r.tail.cut(tailKeep, r.committed, true)
+	} else {
+		r.tail.cut(memoryKeep, r.committed, false)
 	}
-	r.tail.cut(keep, r.committed)
 	s.gather(r, cmd.Body, cmd.Read)
-	ack.seq, ack.milli = seq, milli
-	s.acknowledge(r, ack)
+	s.acknowledge(r, pendingAck{seq: seq, milli: milli, client: m.client, body: cmd.Body, at: cmd.Read})
 }
 
-// milli is the time of day that a message gets, Unix ms.
-func (s *Shard) milli() int64 {
-	if s.cfg.Wall != nil {
-		return s.cfg.Wall()
+// write gives the message to the journal; without one it is as good as committed.
+func (s *Shard) write(m *Member, cmd *Command, seq uint64, milli int64) bool {
+	if s.journal == nil {
+		m.room.committed = seq
+		return true
 	}
-	return s.now / 1e6
+	cmd.Body.Retain(1)
+	if s.journal.Append(Record{
+		Shard: s.index, Room: m.room.name, Epoch: s.cfg.Epoch, Seq: seq, Milli: milli, Hash: cmd.Hash,
+		User: m.client.User, Name: m.client.Name, Body: cmd.Body,
+	}) {
+		return true
+	}
+	cmd.Body.Release()
+	return false
+}
+
+// sayAgain acks a message that was taken before. While the first one is not
+// committed its resends wait with it, no more of them than a mailbox holds.
+func (s *Shard) sayAgain(m *Member, cmd *Command, first Seen) {
+	if first.Seq > m.room.committed {
+		if s.resends >= s.cfg.Mailbox {
+			s.refuse(m, cmd.Body, frame.CodeBusy, busyRetry)
+			return
+		}
+		s.resends++
+	}
+	s.duplicate.Add(1)
+	s.acknowledge(m.room, pendingAck{
+		seq: first.Seq, milli: first.Milli, client: m.client, body: cmd.Body, at: cmd.Read, resend: true,
+	})
 }
 
 // acknowledge sends the ack if the message is durable, else keeps it until it is.
@@ -83,6 +92,11 @@ func (s *Shard) acknowledge(r *room, ack pendingAck) {
 	b := frame.Get(256)
 	b.B = frame.AppendAck(b.B, r.name, ack.body.ID(), ack.seq, ack.milli)
 	send(ack.client, b)
+	s.acked(&ack)
+}
+
+// acked lets go of what was acked.
+func (s *Shard) acked(ack *pendingAck) {
 	ack.body.Release()
 	s.acks.Observe(float64(s.now-ack.at)/1e9, 1)
 }
@@ -91,21 +105,24 @@ func (s *Shard) acknowledge(r *room, ack pendingAck) {
 // in one send.
 func (s *Shard) commit(name string, seq uint64) {
 	r := s.rooms[name]
-	if r == nil {
+	if r == nil || seq <= r.committed {
 		return
 	}
-	s.activate(r)
-	r.committed = max(r.committed, seq)
+	s.touch(r)
+	r.committed = seq
 	var b *frame.Buf
 	var to *Client
-	kept := r.pending[:0]
+	kept, late := r.pending[:0], 0
 	for i := range r.pending {
-		p := r.pending[i]
-		if p.seq > r.committed {
-			kept = append(kept, p)
+		p := &r.pending[i]
+		if p.seq > seq {
+			if i < r.late {
+				late++
+			}
+			kept = append(kept, *p)
 			continue
 		}
-		if b != nil && to != p.client {
+		if b != nil && (to != p.client || len(b.B) > maxTurnBytes) {
 			send(to, b)
 			b = nil
 		}
@@ -113,45 +130,49 @@ func (s *Shard) commit(name string, seq uint64) {
 			b, to = frame.Get(256), p.client
 		}
 		b.B = frame.AppendAck(b.B, r.name, p.body.ID(), p.seq, p.milli)
-		p.body.Release()
-		s.acks.Observe(float64(s.now-p.at)/1e9, 1)
-	}
-	s.unacked.Add(int64(len(kept) - len(r.pending)))
-	clear(r.pending[len(kept):])
-	r.pending = kept
-	if len(kept) == 0 {
-		r.pending = nil // a stalled disk's queue is not kept
+		if p.resend {
+			s.resends--
+		}
+		s.acked(p)
 	}
 	if b != nil {
 		send(to, b)
+	}
+	s.keepPending(r, kept, late)
+}
+
+// keepPending leaves r with what is not committed yet, late of which were answered.
+func (s *Shard) keepPending(r *room, kept []pendingAck, late int) {
+	s.unacked.Add(int64(len(kept) - len(r.pending)))
+	clear(r.pending[len(kept):])
+	r.pending, r.late = kept, late
+	if len(kept) == 0 && cap(kept) > pendingKeep {
+		r.pending = nil // a stalled disk's queue is not kept
 	}
 }
 
 // tendPending tells the senders whose messages were not committed in time that
 // nobody knows; they resend the same id.
 func (s *Shard) tendPending(r *room) int64 {
-	next := never
-	for i := range r.pending {
-		p := &r.pending[i]
-		due := p.at + int64(ackPatience)
-		switch {
-		case p.told:
-		case due > s.now:
-			return min(next, due) // in order of arrival
-		default:
-			p.told = true
-			b := frame.Get(256)
-			b.B = frame.AppendError(b.B, frame.CodeInternal, r.name, p.body.ID(), int(busyRetry.Milliseconds()), "")
-			send(p.client, b)
+	for ; r.late < len(r.pending); r.late++ {
+		p := &r.pending[r.late]
+		if due := p.at + int64(ackPatience); due > s.now {
+			return due
 		}
+		b := frame.Get(256)
+		b.B = frame.AppendError(b.B, frame.CodeInternal, r.name, p.body.ID(), int(busyRetry.Milliseconds()), "")
+		send(p.client, b)
 	}
-	return next
+	return never
 }
 
 // gather adds one frame to the room's open turn and takes its reference; read is
 // when the message in it was read, 0 if it is none.
 func (s *Shard) gather(r *room, b *frame.Buf, read int64) {
-	s.activate(r)
+	s.touch(r)
+	if len(r.frames) == 0 {
+		s.opened++
+	}
 	r.frames = append(r.frames, b)
 	r.size += len(b.Bytes())
 	if read != 0 {

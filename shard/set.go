@@ -11,22 +11,10 @@ type Set struct {
 }
 
 // NewSet starts the shards. A nil Journal counts every message as durable at
-// once, a nil History starts every room empty.
+// once, a nil History starts every room empty, a nil Relay orders here.
 func NewSet(cfg Config, j Journal, h History, relay Relay) *Set {
-	if cfg.Shards == 0 {
-		cfg.Shards = 64
-	}
-	if cfg.Mailbox == 0 {
-		cfg.Mailbox = 8192
-	}
-	if cfg.SendBytes == 0 {
-		cfg.SendBytes = 1 << 20
-	}
-	if cfg.Epochs == nil {
-		cfg.Epochs = []uint64{cfg.Epoch}
-	}
-	s := &Set{cfg: cfg, seed: maphash.MakeSeed()}
-	for i := range cfg.Shards {
+	s := &Set{cfg: cfg.withDefaults(), seed: maphash.MakeSeed()}
+	for i := range s.cfg.Shards {
 		s.runners = append(s.runners, newRunner(newShard(&s.cfg, i, j, h, relay)))
 	}
 	return s
@@ -41,8 +29,9 @@ func (s *Set) Of(room string) int {
 }
 
 // Post puts cmd in the shard's mailbox; Work must follow. It takes cmd.Body; on
-// false, which only messages and questions get, the caller keeps it.
-func (s *Set) Post(shard int, cmd Command) bool { return s.runners[shard].post(cmd) }
+// false, which only messages and questions get, the caller keeps it. A Join that
+// finds far too many waiting is answered error/busy at once.
+func (s *Set) Post(shard int, cmd Command) bool { return s.runners[shard].post(&cmd) }
 
 // Work works the shard's mailbox off, here if nobody else is at it.
 func (s *Set) Work(shard int) { s.runners[shard].work() }
@@ -63,8 +52,8 @@ func (s *Set) Replayed(a Answer) {
 	s.Work(a.Shard)
 }
 
-// Pending counts what a drain has to wait for: commands in mailboxes, open turns,
-// and messages whose acks wait for a commit.
+// Pending counts what a drain has to wait for: commands in mailboxes and before cold
+// rooms, open turns, and messages whose acks wait for a commit.
 func (s *Set) Pending() int {
 	n := 0
 	for _, r := range s.runners {
@@ -74,7 +63,7 @@ func (s *Set) Pending() int {
 			n++
 		}
 		r.mu.Unlock()
-		n += int(r.shard.open.Load() + r.shard.unacked.Load())
+		n += int(r.shard.held.Load() + r.shard.open.Load() + r.shard.unacked.Load())
 	}
 	return n
 }
@@ -108,8 +97,8 @@ func (s *Set) Stats() Stats {
 	return sum
 }
 
-// Close ends the shards' goroutines and releases everything; nobody may post any
-// more.
+// Close ends the shards' goroutines and releases everything. Who still posts is
+// refused.
 func (s *Set) Close() {
 	for _, r := range s.runners {
 		r.close()

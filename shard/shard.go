@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"container/list"
 	"nebula/frame"
 	"sync/atomic"
 	"time"
@@ -10,30 +11,18 @@ import (
 const (
 	ackPatience  = 4500 * time.Millisecond // until a sender is told that its message's fate is unknown
 	loadPatience = 4500 * time.Millisecond // until a join of a room that cannot be loaded fails
+	pagePatience = 4500 * time.Millisecond // until a question that History does not answer fails
 	loadAgain    = 50 * time.Millisecond
 	busyRetry    = 250 * time.Millisecond
 	typingEvery  = 3 * time.Second
 	never        = int64(1<<63 - 1)
 )
 
-// Config is what every shard of a Set needs. Zero values mean the default.
-type Config struct {
-	Shards    int            // a power of two; default 64
-	Epoch     uint64         // of this start
-	Epochs    []uint64       // all that were ever opened here, rising, Epoch the last; nil: Epoch only
-	Now       func() int64   // Unix ns, steady
-	Wall      func() int64   // Unix ms, the time of day that messages bear; nil: Now's
-	Busy      func() float64 // share of the time that the loops work; nil: 0
-	Grace     time.Duration  // until a lost connection's user has left
-	SendBytes int            // an answer has at most half of it; default 1 MiB
-	Mailbox   int            // commands that may wait in a shard; default 8192
-	KeepRooms bool           // rooms live in memory only: never forget one
-}
-
 // counters are written by the shard's turn and read by anybody.
 type counters struct {
 	liveRooms, members                              atomic.Int64
 	unacked                                         atomic.Int64 // acks that wait for a commit
+	held                                            atomic.Int64 // commands that wait for their room to load
 	open                                            atomic.Int64 // rooms with an open turn
 	accepted, duplicate, busy, rejected, deliveries atomic.Uint64
 }
@@ -46,18 +35,26 @@ type Shard struct {
 	index   int
 	journal Journal // nil: every message counts as committed at once
 	history History // nil: every room starts empty
-	relay   Relay
+	relay   Relay   // nil: this shard orders
 	delay   *Histogram
 	acks    *Histogram
 
 	// Owned by the turn.
-	rooms  map[string]*room
-	active []*room // rooms with something to do at a time or at the end of the turn
-	now    int64
+	rooms     map[string]*room
+	touched   []*room // to be tended at the end of the turn
+	timers    timers
+	questions []*question // to History, by time
+	resends   int         // of unacked: those that are resends
+	kept      list.List   // rooms that nobody is in (KeepRooms), longest empty first
+	floor     uint64      // a room starts above it: no seq of one that was not kept comes again
+	opened    int         // rooms with an open turn
+	now       int64       // of the command, Unix ns
+	wall      int64       // of the turn, Unix ms; 0: not asked yet
 
 	counters
 }
 
+// newShard returns a shard; cfg must have its defaults.
 func newShard(cfg *Config, index int, j Journal, h History, relay Relay) *Shard {
 	return &Shard{
 		cfg: cfg, index: index, journal: j, history: h, relay: relay, rooms: make(map[string]*room),
@@ -66,101 +63,132 @@ func newShard(cfg *Config, index int, j Journal, h History, relay Relay) *Shard 
 }
 
 // Step carries out one command at now (Unix ns).
-func (s *Shard) Step(now int64, cmd Command) {
+func (s *Shard) Step(now int64, cmd Command) { s.step(now, &cmd) }
+
+// step is Step without a copy. It does not keep cmd.
+func (s *Shard) step(now int64, cmd *Command) {
 	s.now = now
-	m := cmd.Member
 	switch cmd.Kind {
-	case Join:
-		s.join(&cmd)
-	case Leave, Gone:
-		s.leave(m, cmd.Kind == Leave)
 	case committed:
 		s.commit(cmd.name, cmd.After)
 	case replayed:
 		s.replay(cmd.answer)
 	default:
-		if m.room == nil {
-			s.rejected.Add(1)
-			s.answerError(m, frame.CodeNotJoined, cmd.Body, 0)
-			release(cmd.Body)
+		if r := cmd.Member.waits; r != nil {
+			s.wait(r, cmd)
 			return
 		}
-		s.inRoom(m, &cmd)
+		s.carryOut(cmd)
 	}
 }
 
-func (s *Shard) inRoom(m *Member, cmd *Command) {
-	switch cmd.Kind {
-	case Say:
+// carryOut does what a member asked for.
+func (s *Shard) carryOut(cmd *Command) {
+	m := cmd.Member
+	switch {
+	case cmd.Kind == Join:
+		s.join(cmd)
+	case cmd.Kind == Leave, cmd.Kind == Gone:
+		s.leave(m, cmd.Kind == Leave)
+	case m.room == nil:
+		s.rejected.Add(1)
+		s.refuse(m, cmd.Body, frame.CodeNotJoined, 0)
+	case cmd.Kind == Say:
 		s.say(m, cmd)
-	case Users:
+	case cmd.Kind == Users:
 		s.users(m, cmd.Offset, cmd.Limit)
-	case Page:
+	case cmd.Kind == Page:
 		s.page(m, cmd.Before, cmd.Limit)
-	case Typing:
+	case cmd.Kind == Typing:
 		s.typing(m)
 	}
 }
 
-// activate has Tick and EndTurn look at r.
-func (s *Shard) activate(r *room) {
-	if !r.active {
-		r.active = true
-		s.active = append(s.active, r)
+// time is the time of day of this turn, Unix ms.
+func (s *Shard) time() int64 {
+	if s.wall == 0 {
+		s.wall = s.cfg.Wall()
+	}
+	return s.wall
+}
+
+// touch has EndTurn tend r.
+func (s *Shard) touch(r *room) {
+	if !r.touched {
+		r.touched = true
+		s.touched = append(s.touched, r)
 	}
 }
 
 // EndTurn sends what the turn gathered and does what is due at now. It returns
-// when it must be called again, Unix ns; never if nothing waits.
+// when it must be called again, Unix ns; never if nothing waits. It looks only at
+// rooms that something happened in or whose time has come.
 func (s *Shard) EndTurn(now int64) (next int64) {
 	s.now = now
-	next = never
+	for s.timers.next() <= now {
+		r := s.timers[0]
+		s.timers.remove(r)
+		s.touch(r)
+	}
 	hold := int64(0)
-	if s.cfg.Busy != nil {
+	if s.cfg.Busy != nil && len(s.touched) > 0 {
 		hold = pace(s.cfg.Busy())
 	}
-	kept, open := s.active[:0], 0
-	for _, r := range s.active {
-		due := s.tend(r, hold)
-		if len(r.frames) > 0 {
-			open++
-		}
-		if due == never {
-			r.active = false
-			continue
-		}
-		next = min(next, due)
-		kept = append(kept, r)
+	for i := 0; i < len(s.touched); i++ {
+		r := s.touched[i]
+		s.timers.set(r, s.tend(r, hold))
+		r.touched = false
 	}
-	clear(s.active[len(kept):])
-	s.active = kept
-	s.open.Store(int64(open))
-	return next
+	clear(s.touched)
+	s.touched = s.touched[:0]
+	s.open.Store(int64(s.opened))
+	s.wall = 0
+	return min(s.tendQuestions(), s.timers.next())
 }
 
 // tend does what r needs now and returns when it needs more.
 func (s *Shard) tend(r *room, hold int64) (next int64) {
-	next = never
 	if r.loading {
 		return s.tendLoad(r)
 	}
-	next = min(next, s.tendLeaving(r), s.tendPresence(r), s.tendPending(r))
+	next = min(s.tendLeaving(r), s.tendPresence(r), s.tendPending(r))
 	if len(r.frames) > 0 {
 		if due := r.sent + hold; due > s.now {
-			next = min(next, due)
-		} else {
-			s.flush(r)
+			return min(next, due)
 		}
+		s.flush(r)
 	}
-	empty := len(r.members) == 0 && len(r.people.sorted) == 0 && len(r.pending) == 0
-	if next == never && empty && (!s.cfg.KeepRooms || r.seq == 0) {
-		s.forget(r)
+	if next == never && len(r.members) == 0 && len(r.people.sorted) == 0 && len(r.pending) == 0 {
+		s.abandon(r)
 	}
 	return next
 }
 
-// forget drops a room that nobody is in; its history stays in the database.
+// abandon forgets a room that nobody is in, or keeps it if it is nowhere else,
+// and forgets another one that is empty for longer.
+func (s *Shard) abandon(r *room) {
+	if s.cfg.KeepRooms && len(r.tail.bodies) > 0 {
+		if r.kept == nil {
+			r.kept = s.kept.PushBack(r)
+		}
+		if s.kept.Len() <= max(s.cfg.EmptyRooms/s.cfg.Shards, 1) {
+			return
+		}
+		r, _ = s.kept.Front().Value.(*room)
+	}
+	s.forget(r)
+}
+
+// forget drops a room from memory; its history stays in the database, if there is one.
 func (s *Shard) forget(r *room) {
+	if r.kept != nil {
+		s.kept.Remove(r.kept)
+		r.kept = nil
+	}
+	if s.history == nil {
+		s.floor = max(s.floor, r.seq)
+	}
+	s.timers.remove(r)
 	r.tail.release()
 	delete(s.rooms, r.name)
 	s.liveRooms.Add(-1)
@@ -172,21 +200,43 @@ func send(c *Client, b *frame.Buf) {
 	b.Release()
 }
 
-func release(b *frame.Buf) {
-	if b != nil {
-		b.Release()
-	}
-}
-
-// answerError tells a member that its message or question was not taken.
-func (s *Shard) answerError(m *Member, code frame.Code, body *frame.Buf, retry time.Duration) {
-	var id []byte
-	if body != nil {
-		id = body.ID()
-	}
+// answerError tells a member that what it asked for was not done. Any goroutine.
+func answerError(m *Member, id []byte, code frame.Code, retry time.Duration) {
 	b := frame.Get(256)
 	b.B = frame.AppendError(b.B, code, m.name, id, int(retry.Milliseconds()), "")
 	send(m.client, b)
+}
+
+// refuse answers with an error and lets go of the message's body, if it was one.
+func (s *Shard) refuse(m *Member, body *frame.Buf, code frame.Code, retry time.Duration) {
+	if body == nil {
+		answerError(m, nil, code, retry)
+		return
+	}
+	if code == frame.CodeBusy {
+		s.busy.Add(1)
+	}
+	answerError(m, body.ID(), code, retry)
+	body.Release()
+}
+
+// turnAway answers a command that the mailbox has no place for; any goroutine.
+// false: the caller does it, and keeps cmd.Body.
+func turnAway(cmd *Command, closed bool) bool {
+	switch cmd.Kind {
+	case Say, Users, Page, Typing:
+		return false
+	case Join:
+		code := frame.CodeBusy
+		if closed {
+			code = frame.CodeUnavailable
+		}
+		cmd.Member.state.CompareAndSwap(uint32(Pending), uint32(Out))
+		answerError(cmd.Member, nil, code, busyRetry)
+	case replayed:
+		cmd.answer.release()
+	}
+	return true
 }
 
 // Close releases what the rooms hold.
@@ -198,8 +248,14 @@ func (s *Shard) Close() {
 		for i := range r.pending {
 			r.pending[i].body.Release()
 		}
+		for i := range r.waiting {
+			if body := r.waiting[i].Body; body != nil {
+				body.Release()
+			}
+		}
 		r.tail.release()
 	}
 	clear(s.rooms)
-	s.active = nil
+	s.touched, s.timers, s.questions = nil, nil, nil
+	s.kept.Init()
 }

@@ -6,16 +6,20 @@ import (
 	"sort"
 )
 
-// The tail keeps at least tailKeep messages, more than one page of the protocol,
-// and is cut when it has twice as many.
-const tailKeep = 256
+// A room keeps its newest messages in memory: more than a page of the protocol, so
+// that no join needs the database, or, where there is none, as many as
+// operations.md promises. They are cut when there are a quarter more.
+const (
+	tailKeep   = 256
+	memoryKeep = 1024
+)
 
 // tail is the newest messages of a room: everything that is not committed yet and
-// at least tailKeep of the others.
+// at least tailKeep (memoryKeep) of the others.
 type tail struct {
 	bodies []*frame.Buf // stamped, a reference each
 	epochs []uint64     // of each
-	more   bool         // older ones are stored (or were dropped)
+	more   bool         // older ones are stored
 }
 
 func (t *tail) add(body *frame.Buf, epoch uint64) {
@@ -23,10 +27,11 @@ func (t *tail) add(body *frame.Buf, epoch uint64) {
 	t.epochs = append(t.epochs, epoch)
 }
 
-// cut drops what is neither needed nor uncommitted.
-func (t *tail) cut(keep int, committed uint64) {
+// cut drops what is neither needed nor uncommitted; stored: it is to be had from
+// History.
+func (t *tail) cut(keep int, committed uint64, stored bool) {
 	n := len(t.bodies) - keep
-	if n < keep {
+	if n < keep/4 {
 		return
 	}
 	for n > 0 && t.bodies[n-1].Seq() > committed {
@@ -42,7 +47,7 @@ func (t *tail) cut(keep int, committed uint64) {
 	clear(t.bodies[rest:])
 	t.bodies = t.bodies[:rest]
 	t.epochs = t.epochs[:copy(t.epochs, t.epochs[n:])]
-	t.more = true
+	t.more = stored
 }
 
 func (t *tail) release() {
@@ -65,7 +70,7 @@ func (t *tail) below(before uint64) int {
 }
 
 // page returns at most limit messages that end at index end and whose payloads
-// have at most maxBytes, and whether older ones exist.
+// have at most maxBytes, but one if there is one, and whether older ones exist.
 func (t *tail) page(end, limit, maxBytes int) (page []*frame.Buf, more bool) {
 	start := end
 	for start > 0 && end-start < limit {
@@ -78,10 +83,19 @@ func (t *tail) page(end, limit, maxBytes int) (page []*frame.Buf, more bool) {
 	return t.bodies[start:end], start > 0 || t.more
 }
 
-// after returns the index of the first message after the cursor; false if the
-// tail cannot tell: the cursor's epoch is not one of epochs or ended before it,
-// or the tail does not reach back so far.
-func (t *tail) after(cursor Pos, epochs []uint64) (int, bool) {
+// payloadBytes is how much the messages of a page take in an answer.
+func payloadBytes(page []*frame.Buf) (n int) {
+	for _, body := range page {
+		n += len(body.Payload())
+	}
+	return n
+}
+
+// after returns the index of the first message after the cursor, in a room whose
+// newest message has the number seq. false: the tail cannot tell, because the
+// cursor's epoch is not one of epochs, or ended before it, or because the message
+// that follows the cursor is not in memory any more.
+func (t *tail) after(cursor Pos, seq uint64, epochs []uint64) (int, bool) {
 	if _, known := slices.BinarySearch(epochs, cursor.Epoch); !known {
 		return 0, false
 	}
@@ -90,13 +104,23 @@ func (t *tail) after(cursor Pos, epochs []uint64) (int, bool) {
 	n := sort.Search(len(t.epochs), func(i int) bool { return t.epochs[i] > cursor.Epoch })
 	end := uint64(0)
 	switch {
+	case n == len(t.bodies): // the room has no later epoch
+		end = seq
 	case n > 0:
 		end = t.bodies[n-1].Seq()
 	case t.more:
 		return 0, false
 	}
-	if cursor.Seq > end || t.more && cursor.Seq+1 < t.bodies[0].Seq() {
+	if cursor.Seq > end {
 		return 0, false
 	}
-	return sort.Search(len(t.bodies), func(i int) bool { return t.bodies[i].Seq() > cursor.Seq }), true
+	i := len(t.bodies)
+	for i > 0 && (t.epochs[i-1] > cursor.Epoch || t.bodies[i-1].Seq() > cursor.Seq) {
+		i--
+	}
+	first := seq + 1
+	if i < len(t.bodies) {
+		first = t.bodies[i].Seq()
+	}
+	return i, first <= cursor.Seq+1
 }
