@@ -35,7 +35,7 @@ type config struct {
 	heartbeat, grace, drain  time.Duration
 	log                      string
 	logLevel                 slog.Level
-	version                  bool
+	health, version          bool
 }
 
 // list is a comma-separated flag.
@@ -117,7 +117,7 @@ func parse(args []string, getenv func(string) (string, bool), help io.Writer) (c
 	if f.NArg() > 0 {
 		faults = append(faults, fmt.Errorf("unexpected argument %q", f.Arg(0)))
 	}
-	if len(faults) == 0 && !c.version {
+	if len(faults) == 0 && !c.version && !c.health {
 		faults = append(faults, c.complete(), c.validate())
 	}
 	return c, oneLine(errors.Join(faults...))
@@ -165,6 +165,7 @@ func newFlags(c *config) *flag.FlagSet {
 	f.DurationVar(&c.drain, "drain", 10*time.Second, "longest time a graceful stop may take")
 	f.StringVar(&c.log, "log", "text", "log format: text or json")
 	f.TextVar(&c.logLevel, "log-level", slog.LevelInfo, "log level: debug, info, warn, error")
+	f.BoolVar(&c.health, "health", false, "ask the server at -addr whether it is ready; exit 0 if so, else 1")
 	f.BoolVar(&c.version, "version", false, "print version, commit and Go version")
 	return f
 }

@@ -37,6 +37,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 		version, commit := buildVersion()
 		fmt.Fprintf(stdout, "nebula %s commit %s %s\n", version, commit, runtime.Version())
 		return exitOK
+	case cfg.health:
+		if err := health(cfg.addr); err != nil {
+			fmt.Fprintln(stderr, "nebula:", err)
+			return exitFail
+		}
+		return exitOK
 	}
 	log := newLogger(cfg, stderr)
 
@@ -81,20 +87,23 @@ func newLogger(cfg config, w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, options))
 }
 
+// commit is set by the linker where the Go tool sees no repository (Dockerfile).
+var commit = "unknown"
+
 // buildVersion is what the Go tool recorded of the source.
-func buildVersion() (version, commit string) {
-	version, commit = "devel", "unknown"
+func buildVersion() (version, revision string) {
+	version, revision = "devel", commit
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return version, commit
+		return version, revision
 	}
 	if v := info.Main.Version; v != "" && v != "(devel)" {
 		version = v
 	}
 	for _, setting := range info.Settings {
 		if setting.Key == "vcs.revision" {
-			commit = setting.Value
+			revision = setting.Value
 		}
 	}
-	return version, commit
+	return version, revision
 }
