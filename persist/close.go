@@ -7,27 +7,23 @@ import (
 	"nebula/shard"
 )
 
-// start starts the goroutines.
-func (s *Store) start(committed func([]shard.Notice), replayed func(shard.Answer)) {
-	s.writer.s, s.writer.committed = s, committed
-	s.readers.s, s.readers.replayed = s, replayed
-	go s.run()
-}
-
-// run is the goroutine around the others: it starts them, waits for them, and
-// closes what is left.
+// run is the goroutine around the others: it starts them, awaits them, and closes
+// what is left.
 func (s *Store) run() {
 	defer close(s.done)
 	s.readers.start()
+	s.checkpointer.start()
 	s.writer.run()
-	s.readers.end(s.queue.unpark())
 	s.writer.drop()
-	s.ending = errors.Join(s.closeConns(), s.lock.Close())
+	s.checkpointer.stop()
+	s.readers.end(s.queue.unpark())
+	s.ending = s.closeFiles()
 }
 
-// Close commits what was taken, answers what was asked, writes the log back into
-// the database and closes it. Append and Replay refuse from here on. Past ctx it
-// gives up what is not committed; the error says how much. Once.
+// Close commits what was taken, writes the log back into the database and closes
+// it. Append and Replay refuse from its begin on, and what was asked is answered
+// with an error. Past ctx it gives up what is not committed, and the error says how
+// much that was; what hangs is left behind. Again is allowed.
 func (s *Store) Close(ctx context.Context) error {
 	s.Start(func([]shard.Notice) {}, func(a shard.Answer) {
 		for _, m := range a.Messages {
@@ -41,21 +37,26 @@ func (s *Store) Close(ctx context.Context) error {
 		return s.ending
 	case <-ctx.Done():
 	}
-	lost := s.queue.unsettled()
 	s.givingUp.Do(func() { close(s.giveUp) })
-	return fmt.Errorf("persist: closed with %d messages not committed: %w", lost, ctx.Err())
+	return fmt.Errorf("persist: closed with %d messages not committed: %w", s.queue.unsettled(), ctx.Err())
 }
 
-// closeConns closes all connections. The writer's is the last one: it writes the
-// log back into the database.
-func (s *Store) closeConns() error {
+// closeFiles closes all connections and gives the folder back. The writer's
+// connection is the last one: it writes the log back.
+func (s *Store) closeFiles() error {
 	var faults []error
-	for _, conn := range s.readConns {
-		faults = append(faults, conn.Close())
+	for _, c := range append(s.readConns, s.checkpointer.conn, s.conn) {
+		if c == nil {
+			continue
+		}
+		if c == s.conn && s.epochs != nil {
+			faults = append(faults, exec(c, "PRAGMA wal_checkpoint(TRUNCATE)"))
+		}
+		faults = append(faults, c.Close())
 	}
-	if s.conn != nil {
-		faults = append(faults, s.conn.Close())
+	faults = append(faults, s.lock.Close())
+	if err := errors.Join(faults...); err != nil {
+		return fmt.Errorf("persist: close: %w", err)
 	}
-	s.conn, s.readConns = nil, nil
-	return errors.Join(faults...)
+	return nil
 }

@@ -1,7 +1,6 @@
 package persist
 
 import (
-	"errors"
 	"fmt"
 	"nebula/shard"
 	"slices"
@@ -10,68 +9,54 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// ledger writes batches of records over the writer's connection.
-type ledger struct {
-	// Static after construction.
-	conn *sqlite.Conn
+const (
+	maxBatch  = 1000 // records in a transaction
+	batchBits = 10   // 1<<batchBits is above maxBatch
+)
 
-	// Owned by the writer goroutine.
-	begin, end, undo *sqlite.Stmt
-	insert, find     *sqlite.Stmt
-	rooms            roomCache
-	order            []uint64 // room id << batchBits | index in the batch
-	known            []*stored
+// ledger writes batches of records. It belongs to the writer's goroutine.
+type ledger struct {
+	tx           *transaction
+	insert, find *sqlite.Stmt
+	rooms        roomCache
+	report       func(error) // a record that cannot be stored, ever
+
+	// Of the last batch.
+	order   []uint64       // room id << batchBits | index in the batch
+	known   []*stored      // of each record's room
+	notices []shard.Notice // one a room
+	touched []*stored      // of each notice
 }
 
-func (l *ledger) prepare(conn *sqlite.Conn) (err error) {
-	l.conn = conn
-	for _, p := range []struct {
-		stmt **sqlite.Stmt
-		sql  string
-	}{
-		// Not a plain BEGIN: a transaction that reads first fails with BUSY_SNAPSHOT
-		// when an operator's shell wrote meanwhile.
-		{&l.begin, "BEGIN IMMEDIATE"},
-		{&l.end, "COMMIT"},
-		{&l.undo, "ROLLBACK"},
+func (l *ledger) prepare(tx *transaction, report func(error)) error {
+	l.tx, l.report = tx, report
+	if err := l.rooms.prepare(tx.conn); err != nil {
+		return err
+	}
+	return prepare(tx.conn, []kept{
 		{&l.insert, "INSERT INTO message (room, epoch, seq, hash, id, user, name, text, time) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"},
 		{&l.find, "SELECT hash FROM message WHERE room = ? AND epoch = ? AND seq = ?"},
-	} {
-		if *p.stmt, err = conn.Prepare(p.sql); err != nil {
-			return err
-		}
-	}
-	return l.rooms.prepare(conn)
+	})
 }
 
-// commit writes the batch in one transaction, and appends one notice a room. After
+// commit writes the batch in one transaction, and leaves notices and touched. After
 // an error nothing of it is stored.
-func (l *ledger) commit(batch []shard.Record, notices []shard.Notice) ([]shard.Notice, error) {
-	if err := run(l.begin); err != nil {
-		return notices, fmt.Errorf("persist: begin: %w", err)
-	}
-	notices, err := l.write(batch, notices)
-	if err == nil {
-		err = run(l.end)
-	}
+func (l *ledger) commit(batch []shard.Record) error {
+	err := l.tx.do(func() error { return l.write(batch) })
 	if err != nil {
 		l.rooms.forget()
-		if !l.conn.AutocommitEnabled() {
-			err = errors.Join(err, run(l.undo))
-		}
-		return notices, fmt.Errorf("persist: commit: %w", err)
 	}
-	return notices, nil
+	return err
 }
 
-// write inserts the batch sorted by room, which keeps the pages of the index that
-// it touches together; within a room the order of Append stays.
-func (l *ledger) write(batch []shard.Record, notices []shard.Notice) ([]shard.Notice, error) {
-	l.order, l.known = l.order[:0], l.known[:0]
+// write inserts the batch sorted by room, which keeps together the pages of the
+// index that it touches; within a room the order of Append stays.
+func (l *ledger) write(batch []shard.Record) error {
+	l.order, l.known, l.notices, l.touched = l.order[:0], l.known[:0], l.notices[:0], l.touched[:0]
 	for i := range batch {
 		r, err := l.rooms.get(batch[i].Room)
 		if err != nil {
-			return notices, err
+			return fmt.Errorf("persist: find a room: %w", err)
 		}
 		l.known = append(l.known, r)
 		l.order = append(l.order, uint64(r.id)<<batchBits|uint64(i))
@@ -79,30 +64,33 @@ func (l *ledger) write(batch []shard.Record, notices []shard.Notice) ([]shard.No
 	slices.Sort(l.order)
 	for _, key := range l.order {
 		i := key & (1<<batchBits - 1)
-		rec := &batch[i]
-		if err := l.writeOne(l.known[i], rec); err != nil {
-			return notices, err
+		rec, r := &batch[i], l.known[i]
+		if err := l.writeOne(r, rec); err != nil {
+			return fmt.Errorf("persist: insert: %w", err)
 		}
-		if n := len(notices); n > 0 && notices[n-1].Room == rec.Room {
-			notices[n-1].Seq = max(notices[n-1].Seq, rec.Seq)
+		if n := len(l.touched); n > 0 && l.touched[n-1] == r {
+			l.notices[n-1].Seq = max(l.notices[n-1].Seq, rec.Seq)
 			continue
 		}
-		notices = append(notices, shard.Notice{Shard: rec.Shard, Room: rec.Room, Seq: rec.Seq})
+		l.notices = append(l.notices, shard.Notice{Shard: rec.Shard, Room: rec.Room, Seq: rec.Seq})
+		l.touched = append(l.touched, r)
 	}
-	return notices, nil
+	return nil
 }
 
 // writeOne inserts rec. What is not beyond the room's end is looked up first: the
 // index has the hash behind the place, so it alone would let a second message in.
 func (l *ledger) writeOne(r *stored, rec *shard.Record) error {
-	at := shard.Pos{Epoch: rec.Epoch, Seq: rec.Seq}
-	if at.Epoch > r.last.Epoch || at.Epoch == r.last.Epoch && at.Seq > r.last.Seq {
-		r.last = at
-	} else {
+	if !r.advance(rec.Epoch, rec.Seq) {
 		l.find.BindInt64(1, r.id)
 		l.find.BindInt64(2, int64(rec.Epoch))
 		l.find.BindInt64(3, int64(rec.Seq))
-		if found, err := row(l.find, func() {}); err != nil || found {
+		same := false
+		found, err := row(l.find, func() { same = uint64(l.find.ColumnInt64(0)) == rec.Hash })
+		if found && !same {
+			l.report(fmt.Errorf("persist: a second message for room %q, epoch %d, seq %d was dropped", rec.Room, rec.Epoch, rec.Seq))
+		}
+		if err != nil || found {
 			return err
 		}
 	}
@@ -119,6 +107,5 @@ func (l *ledger) writeOne(r *stored, rec *shard.Record) error {
 	return run(s)
 }
 
-// lend returns b as a string without a copy. BindText copies it, so it is used no
-// longer than b stays as it is.
+// lend returns b as a string without a copy; BindText copies it.
 func lend(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

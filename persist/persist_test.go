@@ -94,7 +94,7 @@ func open(t *testing.T, cfg Config) *harness {
 }
 
 func (h *harness) start() {
-	h.Store.Start(func(notices []shard.Notice) {
+	h.Start(func(notices []shard.Notice) {
 		for _, n := range notices {
 			h.notices <- n
 		}
@@ -109,7 +109,7 @@ func (h *harness) close() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if err := h.Store.Close(ctx); err != nil {
+	if err := h.Close(ctx); err != nil {
 		h.t.Errorf("close: %v", err)
 	}
 	h.Store = nil

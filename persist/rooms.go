@@ -7,37 +7,45 @@ import (
 )
 
 // maxYoung bounds the rooms that the writer remembers to twice as many.
-const maxYoung = 32 << 10
+const maxYoung = 16 << 10
 
 // stored is what the writer knows of a room.
 type stored struct {
 	id   int64
 	last shard.Pos // the highest in the database, the open transaction included
+
+	// Of the retainer.
+	soon  bool // stands in its list of rooms to cut
+	later bool // stands in its list of tombstones to remove
+}
+
+// advance moves the end to a place beyond it; false: the place is not beyond it.
+func (r *stored) advance(epoch, seq uint64) bool {
+	if epoch < r.last.Epoch || epoch == r.last.Epoch && seq <= r.last.Seq {
+		return false
+	}
+	r.last = shard.Pos{Epoch: epoch, Seq: seq}
+	return true
 }
 
 // roomCache saves the writer from asking the database for rooms that were written
-// to lately. What it tells holds only as long as this connection alone writes and
-// every failed transaction is followed by forget.
+// to lately. What it tells holds because nobody else writes, and because a failed
+// transaction is followed by forget. It belongs to the writer's goroutine.
 type roomCache struct {
-	young, old map[string]*stored
-
+	conn            *sqlite.Conn
+	young, old      map[string]*stored
 	find, last, add *sqlite.Stmt
 }
 
-func (c *roomCache) prepare(conn *sqlite.Conn) (err error) {
-	c.young, c.old = make(map[string]*stored), nil
-	if c.find, err = conn.Prepare("SELECT id FROM room WHERE name = ?"); err != nil {
-		return err
-	}
-	if c.last, err = conn.Prepare(lastSQL); err != nil {
-		return err
-	}
-	c.add, err = conn.Prepare("INSERT INTO room (name) VALUES (?) RETURNING id")
-	return err
+func (c *roomCache) prepare(conn *sqlite.Conn) error {
+	c.conn = conn
+	c.forget()
+	return prepare(conn, []kept{
+		{&c.find, "SELECT id FROM room WHERE name = ?"},
+		{&c.last, newestSQL},
+		{&c.add, "INSERT INTO room (name) VALUES (?)"},
+	})
 }
-
-// lastSQL finds the newest place of a room at the end of the index.
-const lastSQL = "SELECT epoch, seq FROM message WHERE room = ? ORDER BY epoch DESC, seq DESC LIMIT 1"
 
 // get returns the room, which is made in the open transaction if it is new.
 func (c *roomCache) get(name string) (*stored, error) {
@@ -67,7 +75,8 @@ func (c *roomCache) read(name string) (*stored, error) {
 	}
 	if !found {
 		c.add.BindText(1, name)
-		_, err := row(c.add, func() { r.id = c.add.ColumnInt64(0) })
+		err := run(c.add)
+		r.id = c.conn.LastInsertRowID()
 		return r, err
 	}
 	c.last.BindInt64(1, r.id)
@@ -79,6 +88,5 @@ func (c *roomCache) read(name string) (*stored, error) {
 
 // forget drops everything: the transaction that it was learned in is gone.
 func (c *roomCache) forget() {
-	clear(c.young)
-	clear(c.old)
+	c.young, c.old = make(map[string]*stored), nil
 }

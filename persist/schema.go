@@ -1,26 +1,21 @@
 package persist
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"os"
 
 	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
 )
 
-// Faults of a database file that Open refuses and leaves untouched.
-var (
-	ErrForeign = errors.New("persist: the file is not a Nebula database")
-	ErrNewer   = errors.New("persist: the database was written by a newer version of Nebula")
-	ErrCorrupt = errors.New("persist: the database is damaged")
-)
-
-// applicationID marks our files (SQLite's PRAGMA application_id): "NeBu".
+// applicationID marks our files (sqlite.org/fileformat.html, offset 68): "NeBu".
 const applicationID = 0x4e654275
 
 // steps returns the migrations: step i brings a database from user_version i to
-// i+1. Steps that were released never change; new ones are added at the end.
+// i+1. A step that was released never changes; new ones are added at the end.
+//
+// room.cut_epoch and cut_seq: every message up to that place lost its text to
+// Config.Retain, or is gone. counter 'removed': how many numbers n, counted from 1,
+// stand for no message any more. The index holds time too: see "Decisions" in doc.go.
 func steps() []string {
 	return []string{`
 CREATE TABLE epoch (
@@ -33,7 +28,9 @@ CREATE TABLE counter (
 INSERT INTO counter VALUES ('removed', 0);
 CREATE TABLE room (
 	id INTEGER PRIMARY KEY,
-	name TEXT NOT NULL UNIQUE
+	name TEXT NOT NULL UNIQUE,
+	cut_epoch INTEGER NOT NULL DEFAULT 0,
+	cut_seq INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE message (
 	n INTEGER PRIMARY KEY,
@@ -47,60 +44,30 @@ CREATE TABLE message (
 	text TEXT,
 	time INTEGER NOT NULL
 );
-CREATE UNIQUE INDEX message_place ON message (room, epoch, seq, hash);
+CREATE UNIQUE INDEX message_place ON message (room, epoch, seq, hash, time);
 `}
 }
 
-// looksForeign refuses what is no SQLite database by its first bytes alone. It
-// must run before any connection is open: closing a descriptor of the file would
-// drop their POSIX locks.
-func looksForeign(path string) (fresh bool, err error) {
-	f, err := os.Open(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return true, nil
-	}
+// migrate brings a database to the schema that steps describe, each step in a
+// transaction of its own.
+func migrate(c *sqlite.Conn, steps []string) error {
+	row, err := numbers(c, "PRAGMA user_version", 1)
 	if err != nil {
-		return false, fmt.Errorf("persist: open the database: %w", err)
+		return fmt.Errorf("persist: read the schema's version: %w", err)
 	}
-	defer f.Close()
-	const magic = "SQLite format 3\x00"
-	head := make([]byte, len(magic))
-	n, err := io.ReadFull(f, head)
-	switch {
-	case n == 0 && errors.Is(err, io.EOF):
-		return true, nil
-	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
-		return false, fmt.Errorf("persist: read the database: %w", err)
-	case string(head[:n]) != magic:
-		return false, fmt.Errorf("%w: %s", ErrForeign, path)
+	from := int(row[0])
+	for i := from; i < len(steps); i++ {
+		script := fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d;", steps[i], applicationID, i+1)
+		if err := sqlitex.ExecuteScript(c, script, nil); err != nil {
+			return fmt.Errorf("persist: migrate to schema %d: %w", i+1, err)
+		}
 	}
-	return false, nil
-}
-
-// version returns how many steps the database has seen; 0 for an empty one.
-func version(c *sqlite.Conn) (int, error) {
-	row, err := numbers(c, "SELECT (SELECT application_id FROM pragma_application_id), "+
-		"(SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)", 3)
-	if err != nil {
-		return 0, damaged(err)
+	if from == len(steps) {
+		return nil
 	}
-	switch app, user, tables := row[0], row[1], row[2]; {
-	case app == 0 && user == 0 && tables == 0:
-		return 0, nil
-	case app != applicationID:
-		return 0, ErrForeign
-	case user > int64(len(steps())):
-		return 0, fmt.Errorf("%w: its schema is %d, this version knows %d", ErrNewer, user, len(steps()))
-	default:
-		return int(user), nil
+	// So that a version from before sees the new number in the file itself.
+	if err := exec(c, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+		return fmt.Errorf("persist: write schema %d back: %w", len(steps), err)
 	}
-}
-
-// damaged says so if that is what err means.
-func damaged(err error) error {
-	switch sqlite.ErrCode(err).ToPrimary() {
-	case sqlite.ResultCorrupt, sqlite.ResultNotADB:
-		return fmt.Errorf("%w: %w", ErrCorrupt, err)
-	}
-	return err
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"zombiezen.com/go/sqlite"
 )
@@ -22,6 +23,7 @@ type Store struct {
 	epochs           []uint64 // rising; the last one is this start's
 	rooms, messages  int
 	commits, batches *shard.Histogram
+	cutAfter         time.Duration // see retainer; tests change it before Start
 	giveUp           chan struct{} // closed by Close past its context
 	done             chan struct{} // closed when everything is closed
 
@@ -30,14 +32,17 @@ type Store struct {
 	readers  pool
 	starting sync.Once
 	givingUp sync.Once
+	// Held by the writer for a transaction, by the checkpointer for a forced finish.
+	gate sync.Mutex
 
 	// Atomic.
 	errors     atomic.Uint64
-	fault      atomic.Pointer[error] // of the last transaction, nil if it was committed
-	committing atomic.Int64          // when the open transaction began, Unix ns; 0: none is open
+	fault      atomic.Pointer[error] // of the last attempt to commit, nil if it was none
+	committing atomic.Int64          // when the open attempt began, Unix ns; 0: there is none
 
-	// Owned by the writer goroutine.
-	writer writer
+	// Each owned by its goroutine.
+	writer       writer
+	checkpointer checkpointer
 
 	// Owned by the goroutine that closes done.
 	conn      *sqlite.Conn   // the writer's
@@ -51,10 +56,10 @@ var (
 )
 
 // Open makes the folder if it is absent, takes it for this process, checks and
-// migrates the database and opens a new epoch. ErrLocked: another process has it.
-// ErrForeign, ErrNewer, ErrCorrupt: the file is left as it was. Start must follow,
-// and Close.
-func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
+// migrates the database and opens a new epoch. ErrLocked: another process has the
+// folder. ErrForeign, ErrNewer, ErrCorrupt: the file is left as it was. Start and
+// Close must follow.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cfg = cfg.withDefaults()
 	if err := errors.Join(cfg.validate(), ctx.Err()); err != nil {
 		return nil, err
@@ -62,25 +67,24 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("persist: make the folder: %w", err)
 	}
+	lock, err := lockDir(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
 	s := &Store{
-		cfg: cfg, path: filepath.Join(cfg.Dir, databaseFile),
+		cfg: cfg, path: filepath.Join(cfg.Dir, databaseFile), lock: lock, cutAfter: cutAfter,
 		commits: shard.NewHistogram(nil), batches: shard.NewHistogram([]float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000}),
 		giveUp: make(chan struct{}), done: make(chan struct{}),
 	}
 	s.queue.init(cfg.Queue)
-	if s.lock, err = lockDir(cfg.Dir); err != nil {
-		return nil, err
-	}
 	if err := s.open(); err != nil {
-		s.closeConns()
-		s.lock.Close()
-		return nil, err
+		return nil, errors.Join(err, s.closeFiles())
 	}
 	return s, nil
 }
 
 // Epoch returns the epoch of this start: above every one before, and at least Unix
-// milliseconds, so that it does not come again if the folder is lost.
+// milliseconds, so that it is a new one even if the folder was lost.
 func (s *Store) Epoch() uint64 { return s.epochs[len(s.epochs)-1] }
 
 // Epochs returns all epochs ever opened here, rising, this start's included. The
@@ -91,15 +95,18 @@ func (s *Store) Epochs() []uint64 { return s.epochs }
 func (s *Store) Counts() (rooms, messages int) { return s.rooms, s.messages }
 
 // Start starts the goroutines; once. committed is called on the writer's goroutine
-// after each commit with one notice a room; the slice is valid until it returns.
-// replayed is called on a reader's, and owns the messages. Both may call Append and
-// Replay, and must not call Close.
+// after each commit, with one notice a room; the slice is valid until it returns.
+// replayed is called on a reader's goroutine and owns the messages. Both may call
+// Append and Replay, and must not call Close.
 func (s *Store) Start(committed func([]shard.Notice), replayed func(shard.Answer)) {
-	s.starting.Do(func() { s.start(committed, replayed) })
+	s.starting.Do(func() {
+		s.writer.committed, s.readers.replayed = committed, replayed
+		go s.run()
+	})
 }
 
-// Append takes r, and the reference of its Body; it never blocks. On false the
-// queue is full or the Store closed, and the caller keeps the reference. What was
+// Append takes r and the reference of its Body; it never blocks. On false, the
+// queue being full or the Store closed, the caller keeps the reference. What was
 // taken is committed in the order of Append, room by room. Any goroutine.
 func (s *Store) Append(r shard.Record) bool { return s.queue.push(r) }
 

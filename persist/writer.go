@@ -6,8 +6,11 @@ import (
 )
 
 const (
-	maxBatch   = 1000 // records in a transaction
-	batchBits  = 10   // 1<<batchBits is above maxBatch
+	// pace is the shortest time from one commit's begin to the next one's while
+	// less than a full batch waits. What comes after a longer time is committed at
+	// once.
+	pace = 2 * time.Millisecond
+
 	firstRetry = 50 * time.Millisecond
 	lastRetry  = time.Second
 )
@@ -17,39 +20,83 @@ type writer struct {
 	// Static after construction.
 	s         *Store
 	committed func([]shard.Notice)
+	attempt   func() // a test's look at each attempt to commit, on the writer's goroutine
 
 	// Owned by the writer goroutine.
-	log     ledger
-	batch   []shard.Record
-	notices []shard.Notice
-	ready   []shard.Request
+	tx     transaction
+	ledger ledger
+	retain retainer
+	timer  *time.Timer
+	began  time.Time // the last attempt to commit
+	batch  []shard.Record
+	ready  []shard.Request
+}
+
+func (w *writer) prepare(s *Store) error {
+	w.s = s
+	w.timer = time.NewTimer(time.Hour)
+	w.batch = make([]shard.Record, 0, maxBatch)
+	if err := w.tx.prepare(s.conn, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	if err := w.ledger.prepare(&w.tx, s.report); err != nil {
+		return err
+	}
+	return w.retain.prepare(&w.tx, s)
 }
 
 // run commits what was appended until the queue is closed and empty, or the Store
 // gives up.
 func (w *writer) run() {
-	w.batch = make([]shard.Record, 0, maxBatch)
+	defer w.timer.Stop()
 	for {
 		waiting, closed := w.s.queue.arm(1)
-		if waiting == 0 {
-			if closed {
+		switch {
+		case waiting > 0:
+			if !closed {
+				w.hold()
+			}
+			if !w.persist() {
 				return
 			}
-			<-w.s.queue.wake
-			continue
-		}
-		w.batch = w.s.queue.take(w.batch[:0])
-		if !w.persist() {
+			w.retain.between()
+		case closed:
+			w.retain.finish()
 			return
+		case !w.retain.slice():
+			w.sleep(w.retain.idle())
 		}
 	}
 }
 
-// persist commits the batch, however often it takes, and tells who waits for it.
+// hold waits until the next commit is due by pace, or a whole batch is there.
+func (w *writer) hold() {
+	rest := pace - time.Since(w.began)
+	if rest <= 0 {
+		return
+	}
+	if waiting, _ := w.s.queue.arm(maxBatch); waiting < maxBatch {
+		w.sleep(rest)
+	}
+}
+
+// sleep waits until push wakes the writer or rest is over.
+func (w *writer) sleep(rest time.Duration) {
+	w.timer.Reset(rest)
+	select {
+	case <-w.s.queue.wake:
+	case <-w.timer.C:
+	}
+}
+
+// persist commits one batch, however often it takes, and tells who waits for it.
 // false: the Store gave up, and the batch is lost.
 func (w *writer) persist() bool {
-	wait := firstRetry
-	for {
+	w.batch = w.s.queue.take(w.batch[:0])
+	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
+		if w.s.givenUp() {
+			return false
+		}
 		err := w.commit()
 		if err == nil {
 			break
@@ -57,14 +104,15 @@ func (w *writer) persist() bool {
 		if !w.s.retryAfter(wait, err) {
 			return false
 		}
-		wait = min(2*wait, lastRetry)
 	}
+	w.retain.note(w.ledger.touched)
 	w.release()
-	w.ready = w.s.queue.settle(len(w.batch), w.notices, w.ready[:0])
+	notices := w.ledger.notices
+	w.ready = w.s.queue.settle(len(w.batch), notices, w.ready[:0])
 	clear(w.batch)
 	w.batch = w.batch[:0]
-	w.committed(w.notices)
-	clear(w.notices)
+	w.committed(notices)
+	clear(notices)
 	for _, req := range w.ready {
 		w.s.readers.post(req)
 	}
@@ -72,18 +120,24 @@ func (w *writer) persist() bool {
 	return true
 }
 
-// commit writes the batch in one transaction and gathers its notices.
+// commit writes the batch in one transaction.
 func (w *writer) commit() error {
-	began := w.s.cfg.Now()
-	w.s.committing.Store(began)
+	w.began = time.Now()
+	w.s.committing.Store(w.s.cfg.Now())
 	defer w.s.committing.Store(0)
-	var err error
-	if w.notices, err = w.log.commit(w.batch, w.notices[:0]); err != nil {
+	if w.attempt != nil {
+		w.attempt()
+	}
+	w.s.gate.Lock()
+	err := w.ledger.commit(w.batch)
+	w.s.gate.Unlock()
+	if err != nil {
 		return err
 	}
-	w.s.commits.Observe(float64(w.s.cfg.Now()-began)/1e9, 1)
+	w.s.recovered()
+	w.s.commits.Observe(time.Since(w.began).Seconds(), 1)
 	w.s.batches.Observe(float64(len(w.batch)), 1)
-	w.s.fault.Store(nil)
+	w.s.checkpointer.nudge(len(w.batch))
 	return nil
 }
 
@@ -99,6 +153,7 @@ func (w *writer) release() {
 func (w *writer) drop() {
 	for len(w.batch) > 0 {
 		w.release()
+		clear(w.batch)
 		w.batch = w.s.queue.take(w.batch[:0])
 	}
 }
