@@ -18,6 +18,8 @@
 //   - A number that comes late is misordered, not lost and doubled: so the holes
 //     of each stream are kept. They cost nothing while a server has no faults.
 //   - History fills holes without being a fault: that is how a client catches up.
+//   - After an error that leaves it open whether the message was taken ("internal",
+//     "unavailable") an ack is news, not a second answer.
 //   - What was in flight when its connection was cut is "cut", not missing: the
 //     protocol promises an answer on the connection that asked.
 package check

@@ -4,7 +4,8 @@ package check
 type Answers struct {
 	Sent       int `json:"sent"`
 	Acked      int `json:"acked"`       // exactly once
-	Refused    int `json:"refused"`     // answered with an error, exactly once
+	Refused    int `json:"refused"`     // answered with an error that says it was not taken, exactly once
+	Unsure     int `json:"unsure"`      // answered with an error that says nobody knows, and not acked since
 	Missing    int `json:"missing"`     // never answered, though the connection lived
 	Cut        int `json:"cut"`         // not answered when their connection ended
 	Twice      int `json:"twice"`       // second and further answers
@@ -20,6 +21,7 @@ func (a *Answers) Add(o Answers) {
 	a.Sent += o.Sent
 	a.Acked += o.Acked
 	a.Refused += o.Refused
+	a.Unsure += o.Unsure
 	a.Missing += o.Missing
 	a.Cut += o.Cut
 	a.Twice += o.Twice
@@ -45,6 +47,7 @@ type slot struct {
 	client   int32
 	room     int32
 	answered bool
+	unsure   bool // what was answered leaves it open; an ack may follow
 	kept     bool
 }
 
@@ -92,6 +95,11 @@ func (l *Ledger) Seen(n uint64, room int32, seq uint64) {
 // Acked judges an ack that came to client. The due time is that of Send; ok is
 // false for an answer that is none.
 func (l *Ledger) Acked(n uint64, client, room int32, seq uint64) (due int64, ok bool) {
+	if s := l.find(n); s != nil && s.unsure {
+		s.answered, s.unsure = false, false
+		l.open++
+		l.answers.Unsure--
+	}
 	s := l.answer(n, client, room)
 	if s == nil {
 		return 0, false
@@ -108,6 +116,15 @@ func (l *Ledger) Acked(n uint64, client, room int32, seq uint64) (due int64, ok 
 func (l *Ledger) Refused(n uint64, client, room int32) {
 	if l.answer(n, client, room) != nil {
 		l.answers.Refused++
+	}
+}
+
+// Unsure judges an error with the message's id after which nobody knows whether it
+// was taken.
+func (l *Ledger) Unsure(n uint64, client, room int32) {
+	if s := l.answer(n, client, room); s != nil {
+		s.unsure = true
+		l.answers.Unsure++
 	}
 }
 

@@ -97,3 +97,20 @@ func TestLedger_ForgottenIsWhatWasAckedAndNotKept(t *testing.T) {
 		t.Errorf("got %d forgotten, want 2", got)
 	}
 }
+
+func TestLedger_AckMayFollowWhenNobodyKnew(t *testing.T) {
+	var l Ledger
+	l.Open(2)
+	n := l.Next()
+	l.Send(0, 1, 2)
+	l.Send(0, 1, 2)
+	l.Unsure(n, 1, 2)
+	l.Unsure(n+1, 1, 2)
+	if _, ok := l.Acked(n, 1, 2, 7); !ok || l.Unanswered() != 0 {
+		t.Errorf("an ack after an open end: got %v, %d unanswered", ok, l.Unanswered())
+	}
+	l.Acked(n, 1, 2, 7)
+	if got, want := l.Close(func(int32, uint64) bool { return false }), (Answers{Sent: 2, Acked: 1, Unsure: 1, Twice: 1}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}

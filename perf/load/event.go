@@ -160,11 +160,12 @@ func (g *Generator) acked(c *client, e *wire.Event) {
 
 func (g *Generator) refused(c *client, e *wire.Event) {
 	g.seen.errors.add(e.Code)
-	if n, own := g.number(e.ID); own && c.room != nil {
+	n, own := g.number(e.ID)
+	switch code := string(e.Code); {
+	case own && c.room != nil && (code == "unavailable" || code == "internal"):
+		g.ledger.Unsure(n, c.place, c.room.index)
+	case own && c.room != nil:
 		g.ledger.Refused(n, c.place, c.room.index)
-		return
-	}
-	switch {
 	case c.state == joining: // the join was refused: try again as another connection would
 		g.end(c, "join refused: "+strconv.Quote(string(e.Code)))
 	case c.asking:

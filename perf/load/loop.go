@@ -91,10 +91,10 @@ func (g *Generator) readable(c *client) {
 	case errors.Is(err, sock.ErrAgain):
 		return
 	case errors.Is(err, io.EOF):
-		g.end(c, "1006")
+		g.end(c, Ended)
 		return
 	case err != nil:
-		g.end(c, "reset")
+		g.end(c, Reset)
 		return
 	}
 	g.seen.reads++

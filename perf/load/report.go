@@ -39,6 +39,79 @@ type Report struct {
 	Storm *Storm `json:"storm,omitempty"`
 }
 
+// Add joins what another worker saw of the same step. What is told of the last
+// member is then of each worker's last.
+func (r *Report) Add(o *Report) {
+	r.Seconds = max(r.Seconds, o.Seconds)
+	r.Planned += o.Planned
+	r.Skipped += o.Skipped
+	r.Published += o.Published
+	r.Deliveries += o.Deliveries
+	r.Bytes += o.Bytes
+	r.Reads += o.Reads
+	r.Presence += o.Presence
+	r.Foreign += o.Foreign
+	r.Blocked += o.Blocked
+	r.Tally.Add(o.Tally)
+	r.Answers.Add(o.Answers)
+	r.Faults.Add(o.Faults)
+	r.Errors, r.Closed = addCounts(r.Errors, o.Errors), addCounts(r.Closed, o.Closed)
+	r.Back += o.Back
+	r.Gone += o.Gone
+	r.Rewound += o.Rewound
+	r.addRooms(o.Rooms)
+	r.Latency.Add(&o.Latency)
+	r.Last.Add(&o.Last)
+	r.Acks.Add(&o.Acks)
+	r.Lateness.Add(&o.Lateness)
+	r.BackTime.Add(&o.BackTime)
+	r.Busy = max(r.Busy, o.Busy)
+	r.CPU += o.CPU
+	if o.Storm != nil {
+		if r.Storm == nil {
+			r.Storm = new(Storm)
+		}
+		r.Storm.add(o.Storm)
+	}
+}
+
+func addCounts(to, from map[string]int) map[string]int {
+	if to == nil {
+		to = make(map[string]int, len(from))
+	}
+	for name, n := range from {
+		to[name] += n
+	}
+	return to
+}
+
+func (r *Report) addRooms(others []RoomView) {
+	for i, o := range others {
+		if i == len(r.Rooms) {
+			r.Rooms = append(r.Rooms, RoomView{Room: o.Room})
+		}
+		room := &r.Rooms[i]
+		room.Head = max(room.Head, o.Head)
+		room.Members += o.Members
+		room.Sum += o.Sum
+	}
+}
+
+// Undelivered is how many messages at the ends of the rooms some member has not got.
+func (r *Report) Undelivered() int {
+	n := 0
+	for _, room := range r.Rooms {
+		n += int(room.Head)*room.Members - int(room.Sum)
+	}
+	return n
+}
+
+// How a connection ended in Report.Closed, where no close frame came.
+const (
+	Ended = "1006" // RFC 6455 section 7.1.5
+	Reset = "reset"
+)
+
 // Faults counts what breaks the protocol and is nobody's number.
 type Faults struct {
 	Frames int `json:"frames"` // no WebSocket frame; the connection is given up
@@ -74,4 +147,12 @@ type Storm struct {
 	MostFrames  int       `json:"most_frames"`  // presence frames of one client
 	TooMany     int       `json:"too_many"`     // clients that got more than one presence frame a second
 	WrongCounts int       `json:"wrong_counts"` // clients whose newest count is not the whole room
+}
+
+func (s *Storm) add(o *Storm) {
+	s.Joined += o.Joined
+	s.JoinTime.Add(&o.JoinTime)
+	s.MostFrames = max(s.MostFrames, o.MostFrames)
+	s.TooMany += o.TooMany
+	s.WrongCounts += o.WrongCounts
 }
