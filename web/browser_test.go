@@ -25,25 +25,50 @@ import (
 // patience bounds every wait for the browser; nothing is measured with it.
 const patience = 30 * time.Second
 
-// startBrowser runs Chromium until the test ends.
-func startBrowser(t *testing.T) context.Context {
-	t.Helper()
+// chromium is the one browser of all tests: starting one costs more than most of
+// them. It starts with the first test that needs it; TestMain stops it.
+type chromium struct {
+	lanes chan struct{} // tests that run beside each other, two at most
+
+	start sync.Once
+	ctx   context.Context
+	stop  func()
+	err   error
+}
+
+var browser = chromium{lanes: make(chan struct{}, 2), stop: func() {}}
+
+func (b *chromium) run() {
 	path, err := exec.LookPath("chromium")
 	if err != nil {
-		t.Fatal("the page is tested in Chromium: ", err)
+		b.err = fmt.Errorf("the page is tested in Chromium: %w", err)
+		return
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
 		chromedp.DisableGPU, chromedp.Flag("disable-component-update", true),
 		// A mouse, which a machine without one would not have.
 		chromedp.Flag("blink-settings", "primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4"))
 	alloc, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(stop)
 	ctx, cancel := chromedp.NewContext(alloc)
-	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatal(err)
+	b.ctx, b.stop = ctx, func() {
+		cancel()
+		stop()
 	}
-	return ctx
+	b.err = chromedp.Do(ctx)
+}
+
+// startBrowser returns the browser to a test, which from then on runs beside
+// another one.
+func startBrowser(t *testing.T) context.Context {
+	t.Helper()
+	t.Parallel()
+	browser.lanes <- struct{}{}
+	t.Cleanup(func() { <-browser.lanes })
+	browser.start.Do(browser.run)
+	if browser.err != nil {
+		t.Fatal(browser.err)
+	}
+	return browser.ctx
 }
 
 // tab is one page. Whatever it writes to its console as a warning, an error or
@@ -70,6 +95,8 @@ func newTab(t *testing.T, parent context.Context, url string, options ...chromed
 	if err := chromedp.Listen(ctx, tb.listen); err != nil {
 		t.Fatal(err)
 	}
+	// As if its window were the one in front; only one can be.
+	send(tb, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	tb.size(1280, 800)
 	return tb
 }

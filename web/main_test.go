@@ -11,6 +11,7 @@ import (
 func TestMain(m *testing.M) {
 	before := openFiles()
 	code := m.Run()
+	browser.stop()
 	if err := goleak.Find(); err != nil {
 		fmt.Fprintln(os.Stderr, "goroutines left over:", err)
 		code = 1

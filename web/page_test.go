@@ -11,6 +11,7 @@ import (
 // TestPage_Modules runs the tests of the page's modules, which need Node 20 or
 // newer; nothing is installed for them.
 func TestPage_Modules(t *testing.T) {
+	t.Parallel()
 	node, err := exec.LookPath("node")
 	if err != nil {
 		t.Fatal("the page's modules are tested in Node 20 or newer: ", err)
