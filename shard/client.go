@@ -18,21 +18,21 @@ const (
 )
 
 // Member is one connection in one room. The gateway makes it, the shard owns it
-// from the first command on.
+// from the first command on. It has 64 bytes.
 type Member struct {
 	// Static after construction.
 	client *Client
 	name   string // of the room
 
-	// Atomic.
-	state atomic.Uint32
-
 	// Owned by the shard.
 	room     *room     // nil: not in
 	waits    *room     // the cold one that it wants to join; nil: none
 	question *question // to History, if one is open
-	index    int       // in room.members and room.outs
+	index    int32     // in room.members and room.outs
 	gone     bool      // its connection ended while it waited
+
+	// Atomic.
+	state atomic.Uint32
 }
 
 // NewMember returns a member that has not joined yet; any goroutine.

@@ -80,18 +80,15 @@ func (s *Shard) tendQuestions() int64 {
 	return s.questions[0].at + int64(pagePatience)
 }
 
-// drop takes the first n off a queue. An empty queue is nil: what a storm left
-// behind is not kept.
+// drop takes the first n off a queue. It copies nothing: append does, now and then,
+// when there is no room behind. An empty queue is nil: what a storm left behind is
+// not kept.
 func drop[T any](queue []T, n int) []T {
 	if n == len(queue) {
 		return nil
 	}
-	if n == 0 {
-		return queue
-	}
-	rest := copy(queue, queue[n:])
-	clear(queue[rest:])
-	return queue[:rest]
+	clear(queue[:n])
+	return queue[n:]
 }
 
 // users answers presence.

@@ -20,14 +20,14 @@ const (
 // person is one user of a room, however many connections it has.
 type person struct {
 	frame.User
-	conns  int
-	here   bool
 	gone   int64  // Unix ns when it counts as left; 0: it has a connection, or left
 	typed  int64  // Unix ns of the last typing that was passed on
 	told   string // the name by which the room knows it; "": it does not
-	queued bool   // in people.changes; if not, told is the truth
 	asOf   uint64 // people.lists at its last change
-	shown  bool   // a list was given that is out of date by now
+	conns  int32
+	here   bool
+	queued bool // in people.changes; if not, told is the truth
+	shown  bool // a list was given that is out of date by now
 }
 
 // departure is a person whose grace ends at a time, unless it came back.
@@ -166,7 +166,7 @@ func (p *people) delta() (joined, left []frame.User) {
 // list returns a page of the people, of at most about maxBytes.
 func (p *people) list(offset, limit, maxBytes int) []frame.User {
 	p.lists++
-	var out []frame.User
+	out := make([]frame.User, 0, max(min(limit, len(p.sorted)-offset), 0))
 	for i := offset; i < len(p.sorted) && len(out) < limit; i++ {
 		u := p.sorted[i].User
 		if maxBytes -= userBytes(u); maxBytes < 0 {

@@ -90,7 +90,7 @@ func (s *Shard) enter(r *room, m *Member) {
 		s.kept.Remove(r.kept)
 		r.kept = nil
 	}
-	m.room, m.index = r, len(r.members)
+	m.room, m.index = r, int32(len(r.members))
 	r.members = append(r.members, m)
 	r.outs = append(r.outs, m.client.Out)
 	s.members.Add(1)

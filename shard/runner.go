@@ -29,13 +29,13 @@ type Runner struct {
 	next  int64 // when the shard wants a turn by itself, Unix ns
 }
 
+// newRunner returns a Runner whose goroutine, run, is to be started.
 func newRunner(s *Shard) *Runner {
 	r := &Runner{
 		shard: s, cfg: s.cfg, next: never,
 		wake: make(chan struct{}, 1), done: make(chan struct{}), ended: make(chan struct{}),
 	}
 	r.free.L = &r.mu
-	go r.run()
 	return r
 }
 

@@ -5,6 +5,7 @@ import "nebula/frame"
 const (
 	maxTurnBytes = 64 << 10 // a room's open turn, and acks in a row, are sent at once from here on
 	pendingKeep  = 64       // of a room's queue of acks, how much stays when it is empty
+	ackBytes     = 128      // more than an ack has besides the names of its room and its id
 )
 
 // pendingAck is a message, or a resend of one, whose ack waits for the commit.
@@ -89,7 +90,7 @@ func (s *Shard) acknowledge(r *room, ack pendingAck) {
 		s.unacked.Add(1)
 		return
 	}
-	b := frame.Get(256)
+	b := frame.Get(ackBytes + len(r.name) + len(ack.body.ID()))
 	b.B = frame.AppendAck(b.B, r.name, ack.body.ID(), ack.seq, ack.milli)
 	send(ack.client, b)
 	s.acked(&ack)
@@ -127,7 +128,7 @@ func (s *Shard) commit(name string, seq uint64) {
 			b = nil
 		}
 		if b == nil {
-			b, to = frame.Get(256), p.client
+			b, to = frame.Get(rowBytes(r.pending[i:], seq, len(name))), p.client
 		}
 		b.B = frame.AppendAck(b.B, r.name, p.body.ID(), p.seq, p.milli)
 		if p.resend {
@@ -139,6 +140,21 @@ func (s *Shard) commit(name string, seq uint64) {
 		send(to, b)
 	}
 	s.keepPending(r, kept, late)
+}
+
+// rowBytes is how much the acks up to seq take that may leave in one send with the
+// first one. A Buf that had to grow would come back to another pool than it is from.
+func rowBytes(pending []pendingAck, seq uint64, nameBytes int) (n int) {
+	for i := range pending {
+		p := &pending[i]
+		if p.client != pending[0].client || n > maxTurnBytes {
+			break
+		}
+		if p.seq <= seq {
+			n += ackBytes + nameBytes + len(p.body.ID())
+		}
+	}
+	return n
 }
 
 // keepPending leaves r with what is not committed yet, late of which were answered.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -39,13 +40,14 @@ type shown struct {
 	bytes int
 }
 
+func (s shown) epoch() uint64 {
+	n, _ := strconv.ParseUint(s.Epoch, 10, 64)
+	return n
+}
+
 // take returns what came since the last take.
 func (s *screen) take() (out []shown) {
-	s.mu.Lock()
-	sends := s.sends
-	s.sends = nil
-	s.mu.Unlock()
-	for _, send := range sends {
+	for _, send := range s.wipe() {
 		r := bytes.NewReader(send)
 		for again := false; r.Len() > 0; again = true {
 			f, err := ws.ReadFrame(r) //nolint:staticcheck // the bytes are our own, in memory
@@ -60,6 +62,14 @@ func (s *screen) take() (out []shown) {
 		}
 	}
 	return out
+}
+
+// wipe returns what came since the last time as it came.
+func (s *screen) wipe() (sends [][]byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sends, s.sends = s.sends, nil
+	return sends
 }
 
 // String is how a script shows it.

@@ -81,8 +81,12 @@ func (w *world) look(when string) {
 	who := make(map[string][]string)
 	for _, name := range w.order {
 		v := w.visitors[name]
+		if v.silent {
+			v.screen.wipe()
+			continue
+		}
 		seen := v.screen.take()
-		if v.silent || len(seen) == 0 {
+		if len(seen) == 0 {
 			continue
 		}
 		sight := strings.Join(told(seen), "\n")

@@ -15,7 +15,9 @@ type Set struct {
 func NewSet(cfg Config, j Journal, h History, relay Relay) *Set {
 	s := &Set{cfg: cfg.withDefaults(), seed: maphash.MakeSeed()}
 	for i := range s.cfg.Shards {
-		s.runners = append(s.runners, newRunner(newShard(&s.cfg, i, j, h, relay)))
+		r := newRunner(newShard(&s.cfg, i, j, h, relay))
+		s.runners = append(s.runners, r)
+		go r.run()
 	}
 	return s
 }
