@@ -16,11 +16,11 @@ func TestHealth(t *testing.T) {
 	if code, out := check(); code != exitOK || out != "" {
 		t.Errorf("ready: exit %d, %q", code, out)
 	}
-	s.app.draining.Store(true)
+	s.draining.Store(true)
 	if code, out := check(); code != exitFail || !strings.Contains(out, "draining") {
 		t.Errorf("draining: exit %d, %q, want 1 and the reason", code, out)
 	}
-	s.app.draining.Store(false)
+	s.draining.Store(false)
 	s.stop()
 	if code, out := check(); code != exitFail || out == "" {
 		t.Errorf("stopped: exit %d, %q, want 1 and the reason", code, out)
