@@ -1,6 +1,7 @@
 package persist
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -9,8 +10,8 @@ import (
 )
 
 const (
-	logPages = 16 << 20 / 4096 // the log is written back from here on
-	logCap   = 64 << 20 / 4096 // the writer is held for it from here on
+	logPages = 16 << 20 / 4096 / checkpointScale // the log is written back from here on
+	logCap   = 64 << 20 / 4096 / checkpointScale // the writer is held for it from here on
 	// The writer asks for a look after at most so many pages.
 	nudgePages = logPages / 4
 	// How long a forced finish waits for readers.
@@ -91,8 +92,15 @@ func (c *checkpointer) tend() error {
 	if err != nil || b.log < logPages {
 		return err
 	}
-	if b, err = ask(c.passive); err != nil || b.log < logCap || b.done == b.log {
+	if err := c.s.faults.hit("before-checkpoint"); err != nil {
 		return err
+	}
+	b, err = ask(c.passive)
+	if err := errors.Join(err, c.s.faults.hit("after-checkpoint")); err != nil {
+		return err
+	}
+	if b.log < logCap || b.done == b.log {
+		return nil
 	}
 	// Most of what came during the first pass is done by a second one.
 	if _, err = ask(c.passive); err != nil {

@@ -16,10 +16,10 @@ const (
 
 // ledger writes batches of records. It belongs to the writer's goroutine.
 type ledger struct {
+	s            *Store
 	tx           *transaction
 	insert, find *sqlite.Stmt
 	rooms        roomCache
-	report       func(error) // a record that cannot be stored, ever
 
 	// Of the last batch.
 	order   []uint64       // room id << batchBits | index in the batch
@@ -28,21 +28,29 @@ type ledger struct {
 	touched []*stored      // of each notice
 }
 
-func (l *ledger) prepare(tx *transaction, report func(error)) error {
-	l.tx, l.report = tx, report
-	if err := l.rooms.prepare(tx.conn); err != nil {
+func (l *ledger) prepare(s *Store) error {
+	l.s, l.tx = s, &s.writer.tx
+	if err := l.rooms.prepare(s.conn); err != nil {
 		return err
 	}
-	return prepare(tx.conn, []kept{
+	return prepare(s.conn, []kept{
 		{&l.insert, "INSERT INTO message (room, epoch, seq, hash, id, user, name, text, time) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"},
 		{&l.find, "SELECT hash FROM message WHERE room = ? AND epoch = ? AND seq = ?"},
 	})
 }
 
 // commit writes the batch in one transaction, and leaves notices and touched. After
-// an error nothing of it is stored.
+// an error it is to be committed again, which adds only what is not stored.
 func (l *ledger) commit(batch []shard.Record) error {
-	err := l.tx.do(func() error { return l.write(batch) })
+	err := l.tx.do(func() error {
+		if err := l.write(batch); err != nil {
+			return err
+		}
+		return l.s.faults.hit("before-commit")
+	})
+	if err == nil {
+		err = l.s.faults.hit("after-commit")
+	}
 	if err != nil {
 		l.rooms.forget()
 	}
@@ -88,7 +96,7 @@ func (l *ledger) writeOne(r *stored, rec *shard.Record) error {
 		same := false
 		found, err := row(l.find, func() { same = uint64(l.find.ColumnInt64(0)) == rec.Hash })
 		if found && !same {
-			l.report(fmt.Errorf("persist: a second message for room %q, epoch %d, seq %d was dropped", rec.Room, rec.Epoch, rec.Seq))
+			l.s.report(fmt.Errorf("persist: a second message for room %q, epoch %d, seq %d was dropped", rec.Room, rec.Epoch, rec.Seq))
 		}
 		if err != nil || found {
 			return err

@@ -20,6 +20,7 @@ import (
 const patience = 20 * time.Second
 
 func TestMain(m *testing.M) {
+	testDisk.install()
 	before := descriptors()
 	code := m.Run()
 	if code == 0 {

@@ -24,6 +24,7 @@ type Store struct {
 	rooms, messages  int
 	commits, batches *shard.Histogram
 	cutAfter         time.Duration // see retainer; tests change it before Start
+	faults           faults
 	giveUp           chan struct{} // closed by Close past its context
 	done             chan struct{} // closed when everything is closed
 
@@ -77,7 +78,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		giveUp: make(chan struct{}), done: make(chan struct{}),
 	}
 	s.queue.init(cfg.Queue)
-	if err := s.open(); err != nil {
+	if err := errors.Join(s.faults.arm(), s.open()); err != nil {
 		return nil, errors.Join(err, s.closeFiles())
 	}
 	return s, nil
@@ -108,7 +109,13 @@ func (s *Store) Start(committed func([]shard.Notice), replayed func(shard.Answer
 // Append takes r and the reference of its Body; it never blocks. On false, the
 // queue being full or the Store closed, the caller keeps the reference. What was
 // taken is committed in the order of Append, room by room. Any goroutine.
-func (s *Store) Append(r shard.Record) bool { return s.queue.push(r) }
+func (s *Store) Append(r shard.Record) bool {
+	if s.faults.hit("before-append") != nil || !s.queue.push(r) {
+		return false
+	}
+	_ = s.faults.hit("after-append") // it is taken already
+	return true
+}
 
 // Replay takes a question; it never blocks. false: too many wait, or the Store is
 // closed. The answer to a Load holds everything of its room that was appended

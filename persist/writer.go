@@ -39,7 +39,7 @@ func (w *writer) prepare(s *Store) error {
 	if err := w.tx.prepare(s.conn, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	if err := w.ledger.prepare(&w.tx, s.report); err != nil {
+	if err := w.ledger.prepare(s); err != nil {
 		return err
 	}
 	return w.retain.prepare(&w.tx, s)
@@ -93,6 +93,7 @@ func (w *writer) sleep(rest time.Duration) {
 // false: the Store gave up, and the batch is lost.
 func (w *writer) persist() bool {
 	w.batch = w.s.queue.take(w.batch[:0])
+	w.s.faults.ackEarly(w.batch, w.committed)
 	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
 		if w.s.givenUp() {
 			return false
@@ -111,7 +112,9 @@ func (w *writer) persist() bool {
 	w.ready = w.s.queue.settle(len(w.batch), notices, w.ready[:0])
 	clear(w.batch)
 	w.batch = w.batch[:0]
+	_ = w.s.faults.hit("before-ack")
 	w.committed(notices)
+	_ = w.s.faults.hit("after-ack")
 	clear(notices)
 	for _, req := range w.ready {
 		w.s.readers.post(req)
