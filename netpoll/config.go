@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 )
 
 // Config is what Listen needs. Zero values mean the default.
 type Config struct {
 	Addr           string                 // as net.Listen takes it, TCP
+	Engine         string                 // one of Engines; default the first of them
 	Loops          int                    // event loops; default one for each 4 CPUs, at least 1
 	MaxConns       int                    // open connections; default 1<<20
 	ReadBytes      int                    // read buffer of a loop and so the longest unused rest; default 64 KiB
@@ -42,6 +44,10 @@ func (cfg *Config) validate() error {
 		if f.value < 0 {
 			faults = append(faults, fmt.Errorf("netpoll: %s is negative", f.name))
 		}
+	}
+	orDefault(&cfg.Engine, Engines()[0])
+	if !slices.Contains(Engines(), cfg.Engine) {
+		faults = append(faults, fmt.Errorf("netpoll: no engine %q here", cfg.Engine))
 	}
 	if cfg.Handler == nil {
 		faults = append(faults, errors.New("netpoll: no Handler"))

@@ -160,7 +160,7 @@ func (c *conn) doom(why Reason) {
 		c.why = why
 	}
 	c.state = stateDoomed
-	c.drop(0)
+	c.drop()
 	// If the loop refuses, it has ended, or is about to close all that it has.
 	c.loop.post(func() { c.loop.close(c, c.why) })
 }

@@ -2,11 +2,9 @@ package netpoll
 
 import (
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"os"
-	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -14,43 +12,6 @@ import (
 
 type syscallConn interface {
 	SyscallConn() (syscall.RawConn, error)
-}
-
-// detached is a connection that left its loop for net/http.
-type detached struct {
-	*net.TCPConn
-	e      *engine
-	once   sync.Once
-	unread []byte // comes before what the socket says; owned by the reader
-}
-
-func (d *detached) Read(p []byte) (int, error) {
-	if len(d.unread) > 0 {
-		n := copy(p, d.unread)
-		d.unread = d.unread[n:]
-		return n, nil
-	}
-	return d.TCPConn.Read(p)
-}
-
-// WriteTo is what io.Copy prefers to Read; TCPConn's own knows nothing of unread.
-func (d *detached) WriteTo(w io.Writer) (int64, error) {
-	var before int64
-	if len(d.unread) > 0 {
-		n, err := w.Write(d.unread)
-		d.unread = d.unread[n:]
-		before = int64(n)
-		if err != nil {
-			return before, err
-		}
-	}
-	n, err := d.TCPConn.WriteTo(w)
-	return before + n, err
-}
-
-func (d *detached) Close() error {
-	d.once.Do(d.e.leave)
-	return d.TCPConn.Close()
 }
 
 func (c *conn) Detach(unread []byte) (net.Conn, error) {
@@ -72,7 +33,7 @@ func (c *conn) Detach(unread []byte) (net.Conn, error) {
 		l.e.closed[ReasonError].Add(1)
 		return nil, fmt.Errorf("netpoll: detach: %w", err)
 	}
-	return &detached{TCPConn: nc.(*net.TCPConn), e: l.e, unread: unread}, nil
+	return &detached{TCPConn: nc.(*net.TCPConn), leave: l.e.leave, unread: unread}, nil
 }
 
 // Adopt implements Engine. It duplicates the descriptor, because nc's belongs to

@@ -38,12 +38,7 @@ type engine struct {
 	closed        [NumReasons]atomic.Uint64
 }
 
-// Listen opens the port and starts the loops. A port that somebody else listens
-// on is refused.
-func Listen(cfg Config) (Engine, error) {
-	if err := cfg.validate(); err != nil {
-		return nil, err
-	}
+func listenEpoll(cfg Config) (Engine, error) {
 	fd, addr, err := listenFD(cfg.Addr)
 	if err != nil {
 		return nil, err

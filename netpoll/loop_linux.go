@@ -209,7 +209,7 @@ func (l *loop) close(c *conn, why Reason) {
 		why = c.why
 	}
 	c.state = stateClosed
-	c.drop(0)
+	c.drop()
 	c.mu.Unlock()
 	l.forget(c)
 	_ = unix.Close(int(c.fd))

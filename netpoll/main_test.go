@@ -18,7 +18,7 @@ const patience = 20 * time.Second
 const childEnv = "NEBULA_NETPOLL_CHILD"
 
 // children are what tests start in processes of their own.
-var children = map[string]func(){"few files": serveFewFiles}
+var children = map[string]func(){"few files": serveFewFiles, "few files with evio": serveFewFilesWithEvio}
 
 func TestMain(m *testing.M) {
 	if child := children[os.Getenv(childEnv)]; child != nil {

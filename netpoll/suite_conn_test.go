@@ -107,7 +107,7 @@ func (s suite) closeDuringSend(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := watch()
-			e := s.start(t, w, Config{Loops: 2, SendBytes: 64 << 20})
+			e := s.start(t, w, Config{Loops: 2, SendBytes: 4 << 20})
 			p := text(strings.Repeat("x", 1000))
 			for range 20 {
 				c, nc := w.pair(t, e)
@@ -199,11 +199,14 @@ func (s suite) finishCuts(t *testing.T) {
 
 	deaf, _ := w.pair(t, e)
 	p := text(strings.Repeat("x", 1<<20))
-	for e.Stats().QueuedBytes == 0 {
-		deaf.Send(p)
-	}
+	s.fill(e, deaf, p)
 	deaf.Finish(nil, ReasonRestart)
 	w.closed(t, ReasonRestart)
+
+	deaf, _ = w.pair(t, e)
+	s.fill(e, deaf, p)
+	deaf.Close(ReasonPolicy)
+	w.closed(t, ReasonPolicy)
 	p.released(t)
 }
 
@@ -243,22 +246,20 @@ func (s suite) halfClose(t *testing.T) {
 	e := s.start(t, w, Config{SendBytes: 64 << 20})
 	c, nc := w.pair(t, e)
 	p := text(strings.Repeat("x", 1<<20))
-	sent := 0
-	for e.Stats().QueuedBytes == 0 {
-		c.Send(p)
-		sent += len(p.b)
-	}
+	sent := s.fill(e, c, p)
 	if err := nc.CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
 	one := text("y")
-	until(t, "the end has been read", func() bool {
-		if c.Send(one) {
-			sent++
-			return false
-		}
-		return true
-	})
+	if !s.later {
+		until(t, "the end has been read", func() bool {
+			if c.Send(one) {
+				sent++
+				return false
+			}
+			return true
+		})
+	}
 	all, err := io.ReadAll(nc)
 	if err != nil || len(all) != sent {
 		t.Fatalf("got %d bytes (%v), want %d", len(all), err, sent)
@@ -278,11 +279,7 @@ func (s suite) halfCloseInFinish(t *testing.T) {
 	e := s.start(t, w, Config{SendBytes: 64 << 20})
 	c, nc := w.pair(t, e)
 	p := text(strings.Repeat("x", 1<<20))
-	sent := 0
-	for e.Stats().QueuedBytes == 0 {
-		c.Send(p)
-		sent += len(p.b)
-	}
+	sent := s.fill(e, c, p)
 	c.Finish(text("bye"), ReasonPolicy)
 	_ = nc.CloseWrite()
 	all, err := io.ReadAll(nc)
@@ -297,20 +294,16 @@ func (s suite) resets(t *testing.T) {
 	w := watch()
 	e := s.start(t, w, Config{SendBytes: 64 << 20})
 	p := text(strings.Repeat("x", 1<<20))
-	for i := range 100 {
+	for i := range 20 {
 		c, nc := w.pair(t, e)
 		switch i % 4 {
 		case 1: // with something unread at both ends
 			c.Send(text("x"))
 			_, _ = io.WriteString(nc, "y")
 		case 2: // with output waiting
-			for e.Stats().QueuedBytes == 0 {
-				c.Send(p)
-			}
+			s.fill(e, c, p)
 		case 3: // while the last bytes wait
-			for e.Stats().QueuedBytes == 0 {
-				c.Send(p)
-			}
+			s.fill(e, c, p)
 			c.Finish(nil, ReasonRestart)
 		}
 		_ = nc.SetLinger(0)

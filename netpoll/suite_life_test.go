@@ -103,7 +103,7 @@ func (s suite) detachRefused(t *testing.T) {
 	w.data = func(c Conn, in []byte) int {
 		switch in[0] {
 		case 'q': // something waits
-			c.Send(text(strings.Repeat("x", 32<<20)))
+			c.Send(text(strings.Repeat("x", 8<<20)))
 		case 'c':
 			c.Close(ReasonPolicy)
 		case 'f':
@@ -159,7 +159,7 @@ func (s suite) adoptAfterClose(t *testing.T) {
 // churn opens and closes thousands of connections in all ways, while others send to
 // all that ever were: to a descriptor's number that has a new owner, too.
 func (s suite) churn(t *testing.T) {
-	const workers, each = 8, 250
+	const workers, each = 8, 100
 	for _, loops := range []int{1, 2, 4} {
 		w := watch()
 		var mu sync.Mutex
@@ -257,7 +257,7 @@ func (s suite) closeDrops(t *testing.T) {
 		}
 	}
 	e := s.start(t, w, Config{SendBytes: 64 << 20})
-	p := text(strings.Repeat("x", 32<<20))
+	p := text(strings.Repeat("x", 8<<20))
 	var last Conn
 	for range 3 {
 		last, _ = w.pair(t, e)

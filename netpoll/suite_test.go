@@ -12,6 +12,25 @@ import (
 // suite is what every engine has to do, whatever it is made of; listen starts one.
 type suite struct {
 	listen func(Config) (Engine, error)
+	// later: Send leaves the writing to the loop, so that all of it counts as waiting at first, loops take
+	// connections as they come, and the end of the input is seen after the output has gone.
+	later bool
+}
+
+// full is a queue that the buffers of the kernel cannot take any more of, bytes.
+func (s suite) full() int64 {
+	if s.later {
+		return 6 << 20
+	}
+	return 1
+}
+
+// fill sends p until the peer, which reads nothing, holds up c, and returns the bytes.
+func (s suite) fill(e Engine, c Conn, p *blob) (sent int) {
+	for e.Stats().QueuedBytes < s.full() && c.Send(p) {
+		sent += len(p.b)
+	}
+	return sent
 }
 
 // run is the conformance suite. Another engine runs it with its own constructor.

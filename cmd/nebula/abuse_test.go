@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"nebula/netpoll"
 	"net"
 	"net/http"
 	"strings"
@@ -294,7 +295,13 @@ func TestAbuse_Resets(t *testing.T) {
 }
 
 func TestAbuse_HTTPOnThePublicPort(t *testing.T) {
-	s := startServer(t)
+	for _, engine := range netpoll.Engines() {
+		t.Run(engine, func(t *testing.T) { httpOnThePublicPort(t, startServer(t, "-engine", engine)) })
+	}
+}
+
+func httpOnThePublicPort(t *testing.T, s *server) {
+	t.Helper()
 	for path, want := range map[string]int{
 		"/": 200, "/healthz": 200, "/readyz": 200, "/session": 200, "/static/app.js": 200,
 		"/ws": 426, "/metrics": 404, "/debug/pprof/": 404, "/dashboard": 404, "/nothing": 404, "/static/../../go.mod": 404,
@@ -324,6 +331,9 @@ func TestAbuse_HTTPOnThePublicPort(t *testing.T) {
 	}
 	c.want("welcome")
 	c.want("pong")
+	s.dial("").join("r")
+	c.join("r")
+	c.say("r", "one", "hello")
 }
 
 func TestAbuse_IdleIsPingedThenClosed(t *testing.T) {

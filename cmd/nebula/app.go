@@ -187,7 +187,7 @@ const fullAnswer = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnec
 // listen opens the public port on the event loops.
 func (a *app) listen() (err error) {
 	a.engine, err = netpoll.Listen(netpoll.Config{
-		Addr: a.cfg.addr, Loops: a.cfg.loops, MaxConns: a.cfg.maxConns + spareConns, SendBytes: a.cfg.sendBytes,
+		Addr: a.cfg.addr, Engine: a.cfg.engine, Loops: a.cfg.loops, MaxConns: a.cfg.maxConns + spareConns, SendBytes: a.cfg.sendBytes,
 		SlowClose:  frame.AppendClose(nil, frame.StatusTryAgainLater, "read too slowly"),
 		FrameEnd:   frame.EndOfFrame,
 		RejectFull: []byte(fullAnswer),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"nebula/netpoll"
 	"net/netip"
 	"os"
 	"strconv"
@@ -144,7 +145,7 @@ func newFlags(c *config) *flag.FlagSet {
 	f.Var(&c.origins, "origins", "more allowed Origin hosts, host[:port], comma-separated")
 	f.Var(&c.proxies, "trusted-proxies", "CIDRs whose X-Forwarded-For and X-Forwarded-Proto are believed")
 	f.StringVar(&c.cookieSecure, "cookie-secure", "auto", "Secure attribute of the cookie: auto, always, never")
-	f.StringVar(&c.engine, "engine", "epoll", "event-loop engine")
+	f.StringVar(&c.engine, "engine", netpoll.Engines()[0], "event-loop engine: "+strings.Join(netpoll.Engines(), ", "))
 	f.IntVar(&c.loops, "loops", 0, "event loops; 0: chosen from the CPUs")
 	f.IntVar(&c.shards, "shards", 64, "room shards, a power of two")
 	f.Float64Var(&c.rate, "rate", 10, "messages a second per user; 0: no limit")
@@ -207,7 +208,7 @@ func (c *config) validate() error {
 		faults = append(faults, fmt.Errorf("-%s %q: want one of %s", name, value, strings.Join(allowed, ", ")))
 	}
 	oneOf("cookie-secure", c.cookieSecure, "auto", "always", "never")
-	oneOf("engine", c.engine, "epoll")
+	oneOf("engine", c.engine, netpoll.Engines()...)
 	oneOf("durability", c.durability, "os", "disk", "none")
 	oneOf("log", c.log, "text", "json")
 	need(c.addr != "", "-addr must not be empty")

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package netpoll
+
+// Engines returns the names that Config.Engine may have on this system, the default first.
+func Engines() []string { return []string{engineEvio} }
+
+func listenEpoll(Config) (Engine, error) { return nil, ErrUnsupported }
