@@ -20,6 +20,10 @@ import (
 const patience = 20 * time.Second
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(childEnv); dir != "" {
+		fmt.Fprintln(os.Stderr, child(dir))
+		os.Exit(1)
+	}
 	testDisk.install()
 	before := descriptors()
 	code := m.Run()
