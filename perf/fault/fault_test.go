@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -15,29 +16,54 @@ import (
 	"time"
 )
 
-// TestMain looks for goroutines left over. It also has go test know what the
-// server is made of: it does not track what go build reads, and would answer from
-// its cache.
+// binaries are the servers of all tests: the ordinary one and the one with failpoints.
+type binaries struct{ plain, failing string }
+
+var built binaries // by TestMain
+
+// TestMain builds them, and looks for goroutines left over.
 func TestMain(m *testing.M) {
+	code, err := testAll(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func testAll(m *testing.M) (code int, err error) {
+	dir, err := os.MkdirTemp("", "nebula-fault-test-")
+	if err != nil {
+		return 1, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	readSources()
+	built = binaries{filepath.Join(dir, "plain"), filepath.Join(dir, "failing")}
+	if err := errors.Join(build(context.Background(), built.plain, false), build(context.Background(), built.failing, true)); err != nil {
+		return 1, err
+	}
+	before := runtime.NumGoroutine()
+	code = m.Run()
+	for end := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			stacks := make([]byte, 1<<20)
+			return 1, fmt.Errorf("goroutines left over:\n%s", stacks[:runtime.Stack(stacks, true)])
+		}
+	}
+	return code, nil
+}
+
+// readSources has go test know what the server is made of: it does not track what
+// go build reads, and would answer from its cache.
+func readSources() {
 	for _, dir := range []string{"cmd", "netpoll", "frame", "shard", "bus", "persist", "web"} {
 		_ = filepath.WalkDir(filepath.Join("..", "..", dir), func(path string, _ fs.DirEntry, err error) error {
 			if err == nil {
 				_, err = os.Stat(path)
 			}
-			return err // a folder that is not there has nothing to be known
+			return err // what cannot be read is for go build to tell
 		})
 	}
-	before := runtime.NumGoroutine()
-	code := m.Run()
-	for end := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			stacks := make([]byte, 1<<20)
-			fmt.Fprintf(os.Stderr, "goroutines left over:\n%s\n", stacks[:runtime.Stack(stacks, true)])
-			code = 1
-			break
-		}
-	}
-	os.Exit(code)
 }
 
 // small is a run of a few seconds.
@@ -50,12 +76,11 @@ func try(t *testing.T, cfg Config, strikes []Strike, wrap func(data string, s *s
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	dir := t.TempDir()
-	binary, err := build(ctx, dir, cfg.Point != "" || cfg.Points)
-	if err != nil {
-		t.Fatal(err)
+	binary := built.plain
+	if cfg.Point != "" || cfg.Points {
+		binary = built.failing
 	}
-	data := filepath.Join(dir, "data")
+	data := filepath.Join(t.TempDir(), "data")
 	one := newSingle(serverConfig(cfg, binary, data), environment(cfg)...)
 	defer func() {
 		if err := one.Close(); err != nil {

@@ -28,6 +28,7 @@ type Config struct {
 	Window     int // unacked messages a sender
 	Rate       int // messages a second
 	Limit      time.Duration
+	Server     string // a binary; "" builds one
 	Point      string // NEBULA_FAILPOINT of every start
 	Points     bool   // walk all failpoints
 	JSON       bool
@@ -42,7 +43,8 @@ func (c *Config) bind(f *flag.FlagSet) {
 	f.IntVar(&c.Readers, "readers", 2, "members a room who only read; every other one comes and goes")
 	f.IntVar(&c.Window, "window", 32, "messages of a sender without an ack")
 	f.IntVar(&c.Rate, "rate", 10000, "messages a second at most; every other room is quiet, so it is about half")
-	f.DurationVar(&c.Limit, "limit", 15*time.Minute, "longest time of the whole run")
+	f.DurationVar(&c.Limit, "limit", 15*time.Minute, "longest time of the run, building apart")
+	f.StringVar(&c.Server, "server", "", "a binary to run instead of one built now")
 	f.StringVar(&c.Point, "failpoint", "", "NEBULA_FAILPOINT of every start, such as ack:early")
 	f.BoolVar(&c.Points, "failpoints", false, "walk all failpoints instead of random moments")
 	f.BoolVar(&c.JSON, "json", false, "the result as JSON")
@@ -77,18 +79,21 @@ func main() {
 func perform(cfg Config) (err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, cfg.Limit)
-	defer cancel()
 	work, err := os.MkdirTemp("", "nebula-fault-")
 	if err != nil {
 		return fmt.Errorf("fault: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 
-	binary, err := build(ctx, work, cfg.Point != "" || cfg.Points)
-	if err != nil {
-		return err
+	binary := cfg.Server
+	if binary == "" {
+		binary = filepath.Join(work, "nebula")
+		if err := build(ctx, binary, cfg.Point != "" || cfg.Points); err != nil {
+			return err
+		}
 	}
+	ctx, cancel := context.WithTimeout(ctx, cfg.Limit)
+	defer cancel()
 	sys := newSingle(serverConfig(cfg, binary, filepath.Join(work, "data")), environment(cfg)...)
 	defer func() { err = errors.Join(err, sys.Close()) }()
 	result, err := run(ctx, cfg, sys, cfg.strikes(), func(format string, args ...any) {
@@ -114,18 +119,22 @@ func (c *Config) strikes() []Strike {
 	return plan(chance, c.Kills)
 }
 
+// buildWithin is long, because an empty build cache is.
+const buildWithin = 10 * time.Minute
+
 // build makes the server's binary.
-func build(ctx context.Context, dir string, failpoints bool) (path string, err error) {
-	path = filepath.Join(dir, "nebula")
+func build(ctx context.Context, path string, failpoints bool) error {
+	ctx, cancel := context.WithTimeout(ctx, buildWithin)
+	defer cancel()
 	args := []string{"build", "-o", path}
 	if failpoints {
 		args = append(args, "-tags", "nebulafault")
 	}
 	out, err := exec.CommandContext(ctx, "go", append(args, "nebula/cmd/nebula")...).CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("fault: building the server: %w\n%s", err, out)
+		return fmt.Errorf("fault: building the server: %w\n%s", err, out)
 	}
-	return path, nil
+	return nil
 }
 
 func serverConfig(cfg Config, binary, data string) server.Config {

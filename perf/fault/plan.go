@@ -16,14 +16,15 @@ const (
 	Term      Blow = "term"       // SIGTERM: a clean stop
 	Hold      Blow = "hold"       // SIGSTOP, then SIGCONT
 	Failpoint Blow = "failpoint"  // it kills itself at a failpoint
+	Trouble   Blow = "trouble"    // a step fails or takes long, at a failpoint; SIGKILL a little later
 )
 
 // Strike is one thing that is done to the system.
 type Strike struct {
 	Blow  Blow
 	After time.Duration // of running
-	For   time.Duration // how long it is held, or how far it comes in starting
-	Point string        // of Failpoint: the value of NEBULA_FAILPOINT
+	For   time.Duration // how long it is held, or in trouble, or how far it comes in starting
+	Point string        // of Failpoint and Trouble: the value of NEBULA_FAILPOINT
 }
 
 // Bounds of a strike's times.

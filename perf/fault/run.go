@@ -88,7 +88,7 @@ func (t *trial) strike(ctx context.Context, strikes []Strike) error {
 
 // sample looks at the newest pages of a room, and at one old place.
 func (t *trial) sample(room string, acks []verdict.Ack) error {
-	in, err := t.crowd.Inspect(t.sys.Addr(-1))
+	in, err := t.crowd.Inspect(t.anyNode())
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (t *trial) calm(ctx context.Context) error {
 		case <-look.C:
 		}
 	}
-	in, err := t.crowd.Inspect(t.sys.Addr(-1))
+	in, err := t.crowd.Inspect(t.anyNode())
 	if err != nil {
 		return err
 	}
@@ -155,18 +155,25 @@ func (t *trial) calm(ctx context.Context) error {
 
 // judge kills and starts the system once more and compares what it has then with
 // what everybody was told; then it tries cursors.
-func (t *trial) judge() (v *verdict.Verdict, err error) {
+func (t *trial) judge() (*verdict.Verdict, error) {
 	if err := t.sys.Strike(Strike{Blow: Kill}, &t.faults); err != nil {
 		return nil, err
 	}
 	t.result.Blows[Kill]++
 	rec := t.crowd.Record()
-	rec.Drained = t.sys.Drained()
-	if rec.History, err = t.history(); err != nil {
-		return nil, err
+	rec.Drained, rec.Shared = t.sys.Drained(), t.sys.Shared()
+	for _, node := range t.sys.Nodes() {
+		all, err := t.history(node)
+		if err != nil {
+			return nil, err
+		}
+		if rec.History == nil {
+			rec.History = all
+		}
+		t.faults.Agree(node, rec.History, all)
 	}
 	t.say("judging %d acks and %d tapes", len(rec.Acks), len(rec.Tapes))
-	v = verdict.Judge(rec)
+	v := verdict.Judge(rec)
 	if err := t.probe(v); err != nil {
 		return nil, err
 	}
@@ -177,9 +184,14 @@ func (t *trial) judge() (v *verdict.Verdict, err error) {
 	return v, t.sys.Close()
 }
 
-// history reads everything.
-func (t *trial) history() (map[string][]verdict.Placed, error) {
-	in, err := t.crowd.Inspect(t.sys.Addr(-1))
+func (t *trial) anyNode() string {
+	nodes := t.sys.Nodes()
+	return nodes[t.chance.IntN(len(nodes))]
+}
+
+// history reads everything that a node has.
+func (t *trial) history(node string) (map[string][]verdict.Placed, error) {
+	in, err := t.crowd.Inspect(node)
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +212,7 @@ func (t *trial) history() (map[string][]verdict.Placed, error) {
 // probe resumes with cursors that clients had: those whose message is gone, those
 // that were used, and any others.
 func (t *trial) probe(v *verdict.Verdict) error {
-	in, err := t.crowd.Inspect(t.sys.Addr(-1)) // a new one: judging took long, and nobody answered pings
+	in, err := t.crowd.Inspect(t.anyNode()) // a new one: judging took long, and nobody answered pings
 	if err != nil {
 		return err
 	}

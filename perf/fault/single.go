@@ -32,6 +32,8 @@ func newSingle(cfg server.Config, env ...string) *single {
 }
 
 func (s *single) Addr(int) string                 { return s.Server.Addr() }
+func (s *single) Nodes() []string                 { return []string{s.Server.Addr()} }
+func (s *single) Shared() bool                    { return false }
 func (s *single) StartOf(node string) (int, bool) { return server.StartOf(node) }
 func (s *single) Drained() map[int]bool           { return s.drained }
 
@@ -87,6 +89,8 @@ func (s *single) end(k Strike, faults *verdict.Faults) error {
 		return s.stop(faults)
 	case Failpoint:
 		return s.point(k.Point, faults)
+	case Trouble:
+		return s.trouble(k, faults)
 	}
 	return fmt.Errorf("fault: blow %q is not known", k.Blow)
 }
@@ -120,13 +124,7 @@ func (s *single) stop(faults *verdict.Faults) error {
 // point starts it anew so that it kills itself at a failpoint: under load or, if
 // that is not on its way, in stopping.
 func (s *single) point(name string, faults *verdict.Faults) error {
-	if err := s.Kill(killWithin); err != nil {
-		return err
-	}
-	if err := s.Launch(append([]string{failpointEnv + name}, s.env...)...); err != nil {
-		return err
-	}
-	if err := s.Ready(readyWithin); err != nil && !s.Over() {
+	if err := s.arm(name); err != nil && !s.Over() {
 		return err
 	}
 	code, err := s.Wait(pointWithin)
@@ -142,4 +140,27 @@ func (s *single) point(name string, faults *verdict.Faults) error {
 		faults.Add(verdict.Broken, "failpoint %s was never reached: exit %d: %s", name, code, s.Log())
 	}
 	return nil
+}
+
+// trouble starts it anew with a failpoint that it must survive.
+func (s *single) trouble(k Strike, faults *verdict.Faults) error {
+	if err := s.arm(k.Point); err != nil {
+		return err
+	}
+	time.Sleep(k.For)
+	if s.Over() {
+		faults.Add(verdict.Broken, "start %d with failpoint %s ended: %s", s.Starts(), k.Point, s.Log())
+	}
+	return s.Kill(killWithin)
+}
+
+// arm starts it anew with a failpoint.
+func (s *single) arm(point string) error {
+	if err := s.Kill(killWithin); err != nil {
+		return err
+	}
+	if err := s.Launch(append([]string{failpointEnv + point}, s.env...)...); err != nil {
+		return err
+	}
+	return s.Ready(readyWithin)
 }

@@ -9,6 +9,10 @@ type System interface {
 	Start() error
 	// Addr is where a client connects now, "" nowhere.
 	Addr(client int) string
+	// Nodes is where each server is that takes traffic; all must have one history.
+	Nodes() []string
+	// Shared tells whether starts may share an epoch, because a bus gives it.
+	Shared() bool
 	// StartOf is the number of the start that a welcome's node tells.
 	StartOf(node string) (int, bool)
 	// Strike does what is to be done and mends it; it takes traffic when Strike

@@ -54,6 +54,7 @@ type Crowd struct {
 	acks   map[string][]verdict.Ack // by room
 	faults verdict.Faults
 
+	pen     sync.RWMutex // held for reading by who writes new messages
 	running sync.WaitGroup
 }
 
@@ -97,8 +98,12 @@ func (c *Crowd) Go() {
 	}
 }
 
-// Calm has the senders send nothing new.
-func (c *Crowd) Calm() { c.phase.CompareAndSwap(flooding, resending) }
+// Calm has the senders send nothing new: when it returns, Unacked counts all.
+func (c *Crowd) Calm() {
+	c.pen.Lock()
+	defer c.pen.Unlock()
+	c.phase.CompareAndSwap(flooding, resending)
+}
 
 // Unacked is how many messages have no ack yet.
 func (c *Crowd) Unacked() int64 { return c.unacked.Load() }

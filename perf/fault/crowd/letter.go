@@ -73,6 +73,8 @@ func (m *member) flood(now time.Time) {
 			m.crowd.resends.Add(1)
 		}
 	}
+	m.crowd.pen.RLock()
+	defer m.crowd.pen.RUnlock()
 	window := m.crowd.cfg.Window
 	if !m.writes || m.crowd.phase.Load() != flooding || len(m.outbox) > window/2 || now.Before(m.due) {
 		return

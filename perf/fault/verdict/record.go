@@ -80,6 +80,7 @@ type Record struct {
 	Sent    map[Key]Sent
 	Acks    []Ack
 	Tapes   []Tape
+	Shared  bool                // several starts, at once or not, may be of one epoch
 	Drained map[int]bool        // starts of the server that ended with a clean stop
 	History map[string][]Placed // by room, as the last server told it, oldest first
 }

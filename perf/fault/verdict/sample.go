@@ -1,5 +1,10 @@
 package verdict
 
+import (
+	"maps"
+	"slices"
+)
+
 // Sample judges a stretch of a room's history by acks that came before it was read.
 func (f *Faults) Sample(room string, start int, stretch []Placed, acks []Ack) {
 	if len(stretch) == 0 {
@@ -19,6 +24,22 @@ func (f *Faults) Sample(room string, start int, stretch []Placed, acks []Ack) {
 		if m := stretch[a.Seq-first].Said.Value(); m.ID != a.ID || m.User != a.User {
 			f.Add(Lost, "%s, read from start %d: %s of %s, acked as %d by start %d, is not there but %s of %s",
 				room, start, a.ID, a.User, a.Seq, a.Start, m.ID, m.User)
+		}
+	}
+}
+
+// Agree judges that a node has the same history as another.
+func (f *Faults) Agree(node string, want, got map[string][]Placed) {
+	for _, room := range slices.Sorted(maps.Keys(want)) {
+		a, b := want[room], got[room]
+		if len(a) != len(b) {
+			f.Add(Lost, "%s: %s has %d messages, another node %d", room, node, len(b), len(a))
+		}
+		for i := range min(len(a), len(b)) {
+			if a[i] != b[i] {
+				f.Add(Changed, "%s: %s has %s at %d, another node %s at %d", room, node,
+					b[i].Said.Value().ID, b[i].Seq, a[i].Said.Value().ID, a[i].Seq)
+			}
 		}
 	}
 }

@@ -142,14 +142,14 @@ func (v *Verdict) kept(a Ack) {
 }
 
 // run returns what was seen of one run of a room's numbering; it must be of one
-// start.
+// start, unless epochs are shared.
 func (v *Verdict) run(room, epoch string, start int) *run {
 	r := v.runs[runKey{room, epoch}]
 	if r == nil {
 		r = &run{start: start, names: make(map[uint64]Said)}
 		v.runs[runKey{room, epoch}] = r
 	}
-	if r.start != start {
+	if r.start != start && !v.rec.Shared {
 		v.Add(Renamed, "%s: epoch %s is of start %d and of start %d", room, epoch, r.start, start)
 		r.start = start
 	}

@@ -278,6 +278,41 @@ func TestFaults_Sample(t *testing.T) {
 	}
 }
 
+func TestFaults_Agree(t *testing.T) {
+	of := func(all ...int) map[string][]Placed { return map[string][]Placed{room: places(1, all...)} }
+	for name, c := range map[string]struct {
+		got  map[string][]Placed
+		kind Fault
+	}{
+		"the same":   {of(1, 2, 3), ""},
+		"one fewer":  {of(1, 2), Lost},
+		"one more":   {of(1, 2, 3, 4), Lost},
+		"swapped":    {of(1, 3, 2), Changed},
+		"no room":    {nil, Lost},
+		"other seqs": {map[string][]Placed{room: places(2, 1, 2, 3)}, Changed},
+	} {
+		var f Faults
+		f.Agree("n2", of(1, 2, 3), c.got)
+		if c.kind == "" && f.Total() != 0 || c.kind != "" && f.Count(c.kind) == 0 {
+			t.Errorf("%s: got %q, want %q", name, f.Sentences(), c.kind)
+		}
+	}
+}
+
+// In a cluster the bus gives epochs: a node that starts again goes on in the same one.
+func TestJudge_SharedEpoch(t *testing.T) {
+	rec := story()
+	rec.Shared = true
+	event(rec, 3).Start = 3
+	if v := Judge(rec); v.Total() != 0 {
+		t.Errorf("got %q", v.Sentences())
+	}
+	rec.Shared = false
+	if v := Judge(rec); v.Count(Renamed) == 0 {
+		t.Error("alone, an epoch of two starts was not seen")
+	}
+}
+
 // A thousand faults of one kind are counted, and ten told.
 func TestFaults_TellsSomeAndCountsAll(t *testing.T) {
 	var f Faults
