@@ -11,6 +11,7 @@ import (
 // TestRun_EarlyAckIsCaught is the negative control in the server: it acks before it
 // commits. One commit takes so long that the kill surely comes before its end.
 func TestRun_EarlyAckIsCaught(t *testing.T) {
+	t.Parallel()
 	cfg := small(9)
 	cfg.Point = "ack:early,before-commit:sleep=2s:10"
 	strikes := []Strike{{Blow: Kill, After: 500 * time.Millisecond}, {Blow: Kill, After: 500 * time.Millisecond}}
@@ -22,6 +23,7 @@ func TestRun_EarlyAckIsCaught(t *testing.T) {
 
 // TestRun_Failpoints visits each failpoint once; -failpoints does it longer.
 func TestRun_Failpoints(t *testing.T) {
+	t.Parallel()
 	cfg := small(10)
 	cfg.Points = true
 	seen := make(map[string]bool)

@@ -108,6 +108,7 @@ func quick(strikes []Strike) []Strike {
 }
 
 func TestRun_ServerKeepsItsPromises(t *testing.T) {
+	t.Parallel()
 	cfg := small(7)
 	strikes := []Strike{{Blow: Term}, {Blow: Hold}, {Blow: KillHeld}, {Blow: KillEarly}}
 	strikes = append(strikes, plan(rand.New(rand.NewPCG(cfg.Seed, 0)), 4)...)
@@ -148,6 +149,7 @@ func (f *forgetful) Strike(s Strike, faults *verdict.Faults) error {
 
 // TestRun_LossIsCaught is the negative control without a change in the server.
 func TestRun_LossIsCaught(t *testing.T) {
+	t.Parallel()
 	strikes := []Strike{{Blow: Kill, After: 500 * time.Millisecond}}
 	got := try(t, small(8), strikes, func(data string, s *single) System { return &forgetful{s, data} })
 	if got.Kept || got.Faults[verdict.Lost] == 0 {

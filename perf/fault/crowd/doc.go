@@ -10,8 +10,8 @@
 //
 // Its invariants. A message is kept and sent again, with the same id and in the
 // same order, until it is acked. A member's cursor never passes a message that it
-// does not have. Every wait has a deadline; every wait of a member ends within a
-// tick of Stop.
+// does not have. Every wait has a deadline; after Stop a member leaves within
+// a tick, or when its dialling ends.
 //
 // What a full queue does. A member with a window of unacked messages sends no new
 // one. The tapes grow for as long as the run lasts.

@@ -24,6 +24,8 @@
 //   - A message that was seen and is gone is no fault, unless it was acked, its
 //     server was stopped cleanly, a later message of the same epoch was kept, or it
 //     had outlived a restart before.
+//   - Alone, a server opens an epoch each time it starts, so that an epoch of two
+//     starts is a fault. In a cluster the bus gives epochs: Record.Shared.
 //   - What pages show counts as seen in the epoch of the connection: within one run
 //     of the server a place names one message, whoever is told of it and how.
 //   - A newest page has 50 to 200 messages where the room has as many: the protocol
