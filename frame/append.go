@@ -1,6 +1,10 @@
 package frame
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/gobwas/ws"
+)
 
 // User is one entry of a list of people.
 type User struct{ ID, Name string }
@@ -80,7 +84,7 @@ func (o *object) messages(messages []*Buf) {
 	o.b = append(o.b, ']')
 }
 
-func (o *object) end() []byte { return closeFrame(append(o.b, '}'), o.start) }
+func (o *object) end() []byte { return closeFrame(append(o.b, '}'), o.start, ws.OpText) }
 
 // AppendWelcome appends one text frame with a `welcome`.
 func AppendWelcome(dst []byte, w Welcome) []byte {

@@ -3,7 +3,6 @@ package frame
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -86,75 +85,4 @@ func TestAppend_EveryMessageIsOneFrameOfJSON(t *testing.T) {
 	if got := decodeOne(t, AppendJoined(nil, Joined{Room: "r"})); fmt.Sprintf("%v %v %v", got["users"], got["messages"], got["epoch"]) != "[] [] 0" {
 		t.Errorf("empty lists are left out: %v", got)
 	}
-}
-
-func masked(op ws.OpCode, fin bool, payload string) []byte {
-	return ws.MustCompileFrame(ws.MaskFrame(ws.NewFrame(op, fin, []byte(payload))))
-}
-
-func TestParser_Rules(t *testing.T) {
-	unmasked := ws.MustCompileFrame(ws.NewTextFrame([]byte("x")))
-	reserved := masked(ws.OpText, true, "x")
-	reserved[0] |= 0x40
-	big := []byte{0x81, 0xff, 0, 0, 0, 1, 0, 0, 0, 0, 1, 2, 3, 4}
-	for name, one := range map[string]struct {
-		in   [][]byte
-		code ws.StatusCode
-		text string
-	}{
-		"Text":             {[][]byte{masked(ws.OpText, true, "hi")}, 0, "hi"},
-		"Fragments":        {[][]byte{masked(ws.OpText, false, "a\xc3"), masked(ws.OpPing, true, "p"), masked(ws.OpContinuation, true, "\xbcb")}, 0, "aüb"},
-		"Unmasked":         {[][]byte{unmasked}, ws.StatusProtocolError, ""},
-		"ReservedBit":      {[][]byte{reserved}, ws.StatusProtocolError, ""},
-		"ReservedOpcode":   {[][]byte{masked(0x3, true, "x")}, ws.StatusProtocolError, ""},
-		"FragmentedPing":   {[][]byte{masked(ws.OpPing, false, "x")}, ws.StatusProtocolError, ""},
-		"LongPing":         {[][]byte{masked(ws.OpPing, true, strings.Repeat("x", 126))}, ws.StatusProtocolError, ""},
-		"LoneContinuation": {[][]byte{masked(ws.OpContinuation, true, "x")}, ws.StatusProtocolError, ""},
-		"TextInText":       {[][]byte{masked(ws.OpText, false, "x"), masked(ws.OpText, true, "y")}, ws.StatusProtocolError, ""},
-		"BadUTF8":          {[][]byte{masked(ws.OpText, true, "\xff")}, ws.StatusInvalidFramePayloadData, ""},
-		"TooBig":           {[][]byte{big}, ws.StatusMessageTooBig, ""},
-		"TooBigInSum":      {[][]byte{masked(ws.OpText, false, strings.Repeat("x", 600)), masked(ws.OpContinuation, true, strings.Repeat("x", 600))}, ws.StatusMessageTooBig, ""},
-		"CloseOneByte":     {[][]byte{masked(ws.OpClose, true, "x")}, ws.StatusProtocolError, ""},
-	} {
-		for _, split := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s/%v", name, split), func(t *testing.T) {
-				text, err := parseAll(bytes.Join(one.in, nil), split)
-				var closing *CloseError
-				if errors.As(err, &closing) != (one.code != 0) || closing != nil && closing.Code != one.code {
-					t.Fatalf("got %v, want close %d", err, one.code)
-				}
-				if text != one.text {
-					t.Fatalf("got %q, want %q", text, one.text)
-				}
-			})
-		}
-	}
-}
-
-// parseAll feeds in to a Parser, whole or growing byte by byte, and returns the texts.
-func parseAll(in []byte, split bool) (text string, err error) {
-	var p Parser
-	defer p.Reset()
-	var have []byte
-	for len(in) > 0 {
-		take := len(in)
-		if split {
-			take = 1
-		}
-		have, in = append(have, in[:take]...), in[take:]
-		for len(have) > 0 {
-			ev, n, err := p.Next(have, 1000)
-			if err != nil {
-				return text, err
-			}
-			if n == 0 {
-				break
-			}
-			if ev.Kind == Text {
-				text += string(ev.Payload)
-			}
-			have = have[n:]
-		}
-	}
-	return text, nil
 }

@@ -52,9 +52,9 @@ func EndOfFrame(b []byte, off int) int {
 	return end
 }
 
-// appendHeader appends the header of an unmasked text frame of n bytes.
-func appendHeader(dst []byte, n int) []byte {
-	dst = append(dst, 0x80|byte(ws.OpText))
+// appendHeader appends the header of an unmasked frame of n bytes, op being text or binary.
+func appendHeader(dst []byte, op ws.OpCode, n int) []byte {
+	dst = append(dst, 0x80|byte(op))
 	switch {
 	case n < 126:
 		return append(dst, byte(n))
@@ -69,14 +69,14 @@ func appendHeader(dst []byte, n int) []byte {
 // shorter or a very long payload makes up for.
 const headerRoom = 4
 
-// openFrame begins a text frame whose length is not known yet; closeFrame, given the length that dst had
+// openFrame begins a frame whose length is not known yet; closeFrame, given the length that dst had
 // before, completes it.
 func openFrame(dst []byte) []byte { return append(dst, make([]byte, headerRoom)...) }
 
-func closeFrame(dst []byte, start int) []byte {
+func closeFrame(dst []byte, start int, op ws.OpCode) []byte {
 	n := len(dst) - start - headerRoom
 	var room [maxServerHeader]byte
-	header := appendHeader(room[:0], n)
+	header := appendHeader(room[:0], op, n)
 	if d := len(header) - headerRoom; d != 0 {
 		if d > 0 {
 			dst = append(dst, room[:d]...)

@@ -10,9 +10,6 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// Subprotocol is the one spoken; it is echoed if it was offered.
-const Subprotocol = "nebula.v1.json"
-
 // Request is what an upgrade says of who asks. Its strings are copies.
 type Request struct {
 	Host           string
@@ -22,6 +19,7 @@ type Request struct {
 	Cookie         string // all Cookie fields, joined
 	ForwardedFor   string // all X-Forwarded-For fields, joined
 	ForwardedProto string
+	Codec          Codec // the first of what it offers that is spoken; JSON if there is none
 }
 
 // Refusal is an answer other than 101.
@@ -36,14 +34,14 @@ var errRefused = errors.New("frame: upgrade refused")
 
 // Upgrade answers the complete head of a request that Scan called Socket, and appends the answer to dst. A
 // head that is right is put to judge, which returns the value of Set-Cookie ("": none) or a refusal. ok tells
-// whether the answer is 101.
-func Upgrade(dst, head []byte, judge func(*Request) (cookie string, refusal *Refusal)) (out []byte, ok bool) {
+// whether the answer is 101. speaks are the codecs besides JSON that may be chosen.
+func Upgrade(dst, head []byte, judge func(*Request) (cookie string, refusal *Refusal), speaks ...Codec) (out []byte, ok bool) {
 	var r Request
 	var refusal *Refusal
 	answer := answerWriter{b: dst}
 	u := ws.Upgrader{
 		ReadBufferSize: MaxHead, // a line may be as long as the head
-		Protocol:       func(offered []byte) bool { return string(offered) == Subprotocol },
+		Protocol:       func(offered []byte) bool { return r.offered(offered, speaks) },
 		OnHost:         func(host []byte) error { r.Host = string(host); return nil },
 		OnHeader:       func(key, value []byte) error { r.take(key, value); return nil },
 		OnBeforeUpgrade: func() (ws.HandshakeHeader, error) {
@@ -83,6 +81,17 @@ func (r *Request) take(key, value []byte) {
 	case "X-Forwarded-Proto":
 		r.ForwardedProto = joined(r.ForwardedProto, ",", value)
 	}
+}
+
+// offered tells whether a sub-protocol that is offered is spoken, and keeps it. ws.Upgrader asks until one is.
+func (r *Request) offered(name []byte, speaks []Codec) bool {
+	for _, c := range speaks {
+		if string(name) == c.String() {
+			r.Codec = c
+			return true
+		}
+	}
+	return string(name) == JSON.String()
 }
 
 func joined(before, separator string, value []byte) string {

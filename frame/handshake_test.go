@@ -73,6 +73,28 @@ func TestUpgrade_UnknownSubprotocolIsNotEchoed(t *testing.T) {
 	}
 }
 
+// TestUpgrade_ChoosesTheFirstCodecSpoken offers both, in the client's order of preference.
+func TestUpgrade_ChoosesTheFirstCodecSpoken(t *testing.T) {
+	for _, one := range []struct {
+		offered string
+		speaks  []Codec
+		want    Codec
+	}{
+		{"nebula.v1.proto, nebula.v1.json", []Codec{Proto}, Proto},
+		{"chat, nebula.v1.json, nebula.v1.proto", []Codec{Proto}, JSON},
+		{"nebula.v1.proto, nebula.v1.json", nil, JSON},
+	} {
+		chosen := Codecs
+		out, ok := Upgrade(nil, []byte(goodHead+"Sec-WebSocket-Protocol: "+one.offered+"\r\n\r\n"), func(r *Request) (string, *Refusal) {
+			chosen = int(r.Codec)
+			return "", nil
+		}, one.speaks...)
+		if !ok || chosen != int(one.want) || !bytes.Contains(out, []byte("Sec-WebSocket-Protocol: "+one.want.String()+"\r\n")) {
+			t.Errorf("%s, %v: chose %d and answered %q, want %v", one.offered, one.speaks, chosen, out, one.want)
+		}
+	}
+}
+
 func TestUpgrade_TellsWhoAsks(t *testing.T) {
 	long := strings.Repeat("c", 5000)
 	_, ok := Upgrade(nil, []byte(goodHead+"origin: https://b.example\r\nCookie: a=1\r\ncookie: b="+long+"\r\n"+

@@ -262,27 +262,28 @@ func (d *decoder) string() (value []byte, odd, ok bool) {
 	if !d.eat('"') {
 		return nil, false, false
 	}
-	start, w := d.i, d.i
+	start := d.i
+	d.i = special(d.b, start, 0)
+	w := d.i // what was read up to i stands, unescaped, before w
 	for d.i < len(d.b) {
 		c := d.b[d.i]
 		d.i++
-		switch {
-		case c == '"':
+		if c == '"' {
 			return d.b[start:w], odd, true
-		case c < 0x20:
-			return nil, false, false
-		case c != '\\':
-			d.b[w] = c
-			w++
-		default:
-			r, valid := d.escape()
-			if !valid {
-				return nil, false, false
-			}
-			odd = odd || r <= 0
-			var room [utf8.UTFMax]byte // the escape may be shorter than EncodeRune's needs
-			w += copy(d.b[w:d.i], room[:utf8.EncodeRune(room[:], r)])
 		}
+		if c != '\\' { // a control character
+			return nil, false, false
+		}
+		r, valid := d.escape()
+		if !valid {
+			return nil, false, false
+		}
+		odd = odd || r <= 0
+		var room [utf8.UTFMax]byte // the escape may be shorter than EncodeRune's needs
+		w += copy(d.b[w:d.i], room[:utf8.EncodeRune(room[:], r)])
+		from := d.i
+		d.i = special(d.b, from, 0)
+		w += copy(d.b[w:], d.b[from:d.i])
 	}
 	return nil, false, false
 }

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"strconv"
+
+	"github.com/gobwas/ws"
 )
 
 // A message event starts the same way always, so that the blanks for seq and time stand at fixed places.
@@ -47,7 +49,7 @@ func EncodeMessage(room string, id []byte, user, name string, text []byte) *Buf 
 		len(msgToText) + stringSize(text) + len("}")
 	buf := Get(maxServerHeader + size + len(id) + len(text))
 
-	b := appendHeader(buf.B, size)
+	b := appendHeader(buf.B, ws.OpText, size)
 	buf.msg.head = len(b)
 	b = append(b, msgOpen...)
 	b = appendString(b, view(room))

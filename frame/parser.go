@@ -70,8 +70,9 @@ func (p *Parser) Next(in []byte, maxBytes int) (ev Event, n int, err error) {
 			p.need = 1
 			return Event{}, n, nil
 		}
-		if bad == nil {
-			bad = ws.CheckHeader(h, p.state())
+		// What the first two bytes say is judged first, however many have come.
+		if wrong := ws.CheckHeader(h, p.state()); wrong != nil {
+			bad = wrong
 		}
 		if bad != nil {
 			return p.fail(ws.StatusProtocolError, bad.Error(), in)
