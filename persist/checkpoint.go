@@ -10,10 +10,8 @@ import (
 )
 
 const (
-	logPages = 16 << 20 / 4096 / checkpointScale // the log is written back from here on
-	logCap   = 64 << 20 / 4096 / checkpointScale // the writer is held for it from here on
-	// The writer asks for a look after at most so many pages.
-	nudgePages = logPages / 4
+	logPages = 16 << 20 / 4096 / checkpointScale // see checkpointer
+	logCap   = 64 << 20 / 4096 / checkpointScale
 	// How long a forced finish waits for readers.
 	finishBusy = 250 * time.Millisecond
 )
@@ -24,9 +22,11 @@ const (
 // happen, so past logCap the writer is held while the small rest is done.
 type checkpointer struct {
 	// Static after construction.
-	s    *Store
-	wake chan struct{} // one token is enough
-	quit chan struct{}
+	s        *Store
+	logPages int           // the log is written back from here on; tests change it before Start
+	logCap   int           // the writer is held for it from here on; likewise
+	wake     chan struct{} // one token is enough
+	quit     chan struct{}
 
 	// Owned by the writer goroutine.
 	pages int // at most so many were written since the last nudge
@@ -38,11 +38,12 @@ type checkpointer struct {
 	running sync.WaitGroup
 }
 
-// backlog is the answer of PRAGMA wal_checkpoint.
-type backlog struct{ busy, log, done int64 }
+// backlog is the answer of PRAGMA wal_checkpoint: the length of the log when it
+// began, and how much of it is written back, in pages.
+type backlog struct{ log, done int }
 
 func (c *checkpointer) prepare(s *Store) error {
-	c.s = s
+	c.s, c.logPages, c.logCap = s, logPages, logCap
 	c.wake, c.quit = make(chan struct{}, 1), make(chan struct{})
 	c.conn.SetBusyTimeout(finishBusy)
 	return prepare(c.conn, []kept{
@@ -63,7 +64,7 @@ func (c *checkpointer) stop() {
 // log when that may have become much. Must be called on the writer's goroutine.
 func (c *checkpointer) nudge(rows int) {
 	c.pages += rows + 4 // a page of the index each at worst, and the ends of the tables
-	if c.pages < nudgePages {
+	if c.pages < c.logPages/4 {
 		return
 	}
 	c.pages = 0
@@ -89,7 +90,7 @@ func (c *checkpointer) run() {
 // tend writes the log back if it is long.
 func (c *checkpointer) tend() error {
 	b, err := ask(c.look)
-	if err != nil || b.log < logPages {
+	if err != nil || b.log < c.logPages {
 		return err
 	}
 	if err := c.s.faults.hit("before-checkpoint"); err != nil {
@@ -99,11 +100,12 @@ func (c *checkpointer) tend() error {
 	if err := errors.Join(err, c.s.faults.hit("after-checkpoint")); err != nil {
 		return err
 	}
-	if b.log < logCap || b.done == b.log {
+	// A reader that holds an old state holds up the log; holding the writer too
+	// would not help.
+	if b.log < c.logCap || b.done < b.log {
 		return nil
 	}
-	// Most of what came during the first pass is done by a second one.
-	if _, err = ask(c.passive); err != nil {
+	if _, err = ask(c.passive); err != nil { // most of what came during the first pass
 		return err
 	}
 	c.s.gate.Lock()
@@ -116,7 +118,7 @@ func (c *checkpointer) tend() error {
 // somebody else was at it, is no error.
 func ask(stmt *sqlite.Stmt) (b backlog, err error) {
 	_, err = row(stmt, func() {
-		b = backlog{stmt.ColumnInt64(0), stmt.ColumnInt64(1), stmt.ColumnInt64(2)}
+		b = backlog{stmt.ColumnInt(1), stmt.ColumnInt(2)} // column 0: busy
 	})
 	if sqlite.ErrCode(err).ToPrimary() == sqlite.ResultBusy {
 		return b, nil
