@@ -70,8 +70,10 @@ func (p *Parser) Next(in []byte, maxBytes int) (ev Event, n int, err error) {
 			p.need = 1
 			return Event{}, n, nil
 		}
-		// What the first two bytes say is judged first, however many have come.
-		if wrong := ws.CheckHeader(h, p.state()); wrong != nil {
+		// What the first two bytes say is judged first and alone, however many have come.
+		first := h
+		first.Length = int64(frame[1] & 0x7f)
+		if wrong := ws.CheckHeader(first, p.state()); wrong != nil {
 			bad = wrong
 		}
 		if bad != nil {
