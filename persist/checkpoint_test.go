@@ -41,7 +41,7 @@ func (h *harness) logSize() int64 {
 // start over: it never shrinks, so its size is the longest that it was.
 func TestCheckpointer_BoundsTheLog(t *testing.T) {
 	h := startCheckpointing(t)
-	for seq := uint64(1); seq <= 20_000; { // the queue is full all the time
+	for seq := uint64(1); seq <= 12_000; { // the queue is full all the time
 		seq = h.fill("lobby", seq)
 		runtime.Gosched()
 	}

@@ -29,7 +29,7 @@ func childRoom(i int) string { return fmt.Sprintf("room-%d", i) }
 // child goes on where each room ended, as fast as the Store takes it, and prints a
 // line for each notice: room, epoch, seq.
 func child(dir string) error {
-	s, err := Open(context.Background(), Config{Dir: dir})
+	s, err := Open(context.Background(), Config{Dir: dir, Queue: 100})
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func places(t *testing.T, c *sqlite.Conn, room string) (all []shard.Pos) {
 // What was told is stored, whenever the process is killed; epochs rise; the seqs of a
 // room go on over epochs without a hole.
 func TestStore_Kill(t *testing.T) {
-	const kills = 8
+	const kills = 6
 	cfg := config(t)
 	told := acked{}
 	for range kills {
