@@ -10,6 +10,13 @@ type log struct {
 	cursor *verdict.Cursor // nil: never joined
 }
 
+// begin says from where on the member has to have everything, if it is new.
+func (l *log) begin(seq uint64) {
+	if l.from == 0 {
+		l.from = seq
+	}
+}
+
 // cut forgets what stands after seq.
 func (l *log) cut(seq uint64) {
 	switch {
@@ -23,9 +30,7 @@ func (l *log) cut(seq uint64) {
 // put takes messages, and reports whether it had one of them at the same place already.
 func (l *log) put(all []verdict.Placed) (known bool) {
 	for _, p := range all {
-		if l.from == 0 {
-			l.from = p.Seq
-		}
+		l.begin(p.Seq)
 		if p.Seq < l.from {
 			continue
 		}

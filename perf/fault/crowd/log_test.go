@@ -50,3 +50,19 @@ func TestLog_GapIsSeenToBeClosed(t *testing.T) {
 		}
 	}
 }
+
+// TestLog_BeginsInAnEmptyRoom has a member join before the first message and come back to a newest page: what
+// lies between is a gap to be closed, not before its first.
+func TestLog_BeginsInAnEmptyRoom(t *testing.T) {
+	var l log
+	l.put(nil)
+	l.begin(1)
+	l.put(places(3, "c", "d"))
+	if got, want := l.shape(), "1:--cd"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	l.begin(5)
+	if l.put(places(1, "a", "b")); l.shape() != "1:abcd" {
+		t.Errorf("got %s, want 1:abcd", l.shape())
+	}
+}

@@ -108,6 +108,7 @@ func (m *member) joined(e *wire.Event) error {
 	}
 	m.tape.Events = append(m.tape.Events, told)
 	known := m.log.put(messages)
+	m.log.begin(e.Seq + 1) // an empty room: all that comes is to be had
 	newest := verdict.Cursor{Epoch: m.epoch, Seq: e.Seq}
 	if resumed && !e.Complete && !known && len(messages) > 0 && messages[0].Seq > m.log.from {
 		m.fill = fill{open: true, newest: newest}
