@@ -204,6 +204,7 @@ func (a *app) listen() (err error) {
 func (a *app) stop(ctx context.Context) error {
 	a.draining.Store(true)
 	a.gate.Drain(a.engine, reconnectWithin)
+	a.log.Info("draining", "at_most", a.cfg.drain) // true from here on: upgrades and messages are refused
 	var cut []error
 	if left := a.await(ctx, a.set.Pending); left > 0 {
 		cut = append(cut, fmt.Errorf("%d accepted messages were not acked", left))

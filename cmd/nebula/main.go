@@ -59,7 +59,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	code := exitOK
 	select {
 	case sig := <-signals:
-		log.Info("draining", "signal", sig.String(), "at_most", cfg.drain)
+		log.Info("stopping", "signal", sig.String())
 	case err := <-a.failed:
 		log.Error("stopping", "error", err)
 		code = exitFail
