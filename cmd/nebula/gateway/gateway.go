@@ -109,11 +109,11 @@ func (g *Gateway) Drain(e netpoll.Engine, retry time.Duration) {
 	})
 }
 
-// Hangup closes every connection with 1012, after its unsent bytes.
+// Hangup closes every client's connection with 1012, after its unsent bytes. Who has not yet asked to be one
+// is left to be told 503.
 func (g *Gateway) Hangup(e netpoll.Engine) {
 	e.Each(func(c netpoll.Conn) {
 		if c.Context() == nil {
-			c.Close(netpoll.ReasonRestart)
 			return
 		}
 		b := frame.Get(64)
