@@ -182,8 +182,9 @@ func TestPage_TextIsText(t *testing.T) {
 // TestPage_Policy shows that the browser enforces what the headers promise, and
 // that these tests would see a violation.
 func TestPage_Policy(t *testing.T) {
-	browser := startBrowser(t)
-	c := newChat(t)
+	tb := openTab(t, startBrowser(t), newChat(t), "Mallory", "/")
+	tb.wait(`document.querySelector('#app')?.checkVisibility()`)
+	tb.expect = []string{"ontent Security Policy", "Trusted", "violates", "Failed to fetch"}
 	for name, attack := range map[string]string{
 		"Inline":       `{ const s = document.createElement('script'); s.append('pwned=1'); document.body.append(s); }`,
 		"Eval":         `eval('pwned=1')`,
@@ -194,8 +195,7 @@ func TestPage_Policy(t *testing.T) {
 		"OtherPicture": `{ const i = new Image(); i.src = 'http://127.0.0.1:9/x.png'; }`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			tb := openTab(t, browser, c, "Mallory", "/")
-			tb.expect = []string{"ontent Security Policy", "Trusted", "violates", "Failed to fetch"}
+			tb.t = t
 			call(tb, chromedp.Evaluate[chromedp.Void]("setTimeout(() => { "+attack+" })"))
 			for end := time.Now().Add(patience); ; time.Sleep(15 * time.Millisecond) {
 				tb.mu.Lock()
@@ -211,6 +211,7 @@ func TestPage_Policy(t *testing.T) {
 			if eval[bool](tb, `'pwned' in window || !document.querySelector('#app')?.checkVisibility()`) {
 				t.Error("it worked")
 			}
+			tb.check()
 		})
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
@@ -17,8 +18,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// startBrowser runs Chromium until the test ends. The page's own tests, against
-// a server that misbehaves, are in package web.
+// startBrowser runs Chromium until the test ends.
 func startBrowser(t *testing.T) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
@@ -70,6 +70,11 @@ func openIn(t *testing.T, url string, parent context.Context, options ...chromed
 	if err := chromedp.Listen(tb.ctx, tb.listen); err != nil {
 		t.Fatal(err)
 	}
+	// As if its window were the one in front; only one can be.
+	runIn(tb, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
+		return err
+	}))
 	runIn(tb, chromedp.EmulateViewport(1280, 800))
 	runIn(tb, chromedp.Navigate(url))
 	return tb

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,6 +12,22 @@ import (
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 )
+
+// TestPage tests the page against the real server, in one Chromium, because
+// starting one costs more than most of this. The page's own tests, against a
+// server that misbehaves, are in package web.
+func TestPage(t *testing.T) {
+	browser := startBrowser(t)
+	for name, test := range map[string]func(*testing.T, context.Context){
+		"TwoTabs": twoTabs, "Rooms": rooms, "History": history, "RateLimit": rateLimit, "TenTabs": tenTabs,
+		"ServerRestarted": serverRestarted,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, browser)
+		})
+	}
+}
 
 // agree waits until all tabs show count messages and compares them: the same,
 // in the same order, rising by one, each once.
@@ -44,9 +61,8 @@ func number(t *testing.T, s string) int {
 	return n
 }
 
-func TestPage_TwoTabs(t *testing.T) {
+func twoTabs(t *testing.T, browser context.Context) {
 	s := startServer(t)
-	browser := startBrowser(t)
 	url := "http://" + s.addr + "/"
 	ann := openTab(t, browser, url)
 	ann.wait(`document.querySelector('#welcome-name').value`) // the server's proposal
@@ -94,9 +110,8 @@ func TestPage_TwoTabs(t *testing.T) {
 	}
 }
 
-func TestPage_Rooms(t *testing.T) {
+func rooms(t *testing.T, browser context.Context) {
 	s := startServer(t)
-	browser := startBrowser(t)
 	url := "http://" + s.addr + "/"
 	ann, bob := openTab(t, browser, url+"#/lobby"), openTab(t, browser, url+"#/lobby")
 	bob.joined("lobby")
@@ -146,7 +161,7 @@ func TestPage_Rooms(t *testing.T) {
 	}
 }
 
-func TestPage_History(t *testing.T) {
+func history(t *testing.T, browser context.Context) {
 	const all = 260
 	s := startServer(t)
 	writer := s.dial("")
@@ -154,7 +169,7 @@ func TestPage_History(t *testing.T) {
 	for i := 1; i <= all; i++ {
 		writer.say("lobby", fmt.Sprintf("id-%d", i), fmt.Sprintf("message %d", i))
 	}
-	tb := openTab(t, startBrowser(t), "http://"+s.addr+"/#/lobby")
+	tb := openTab(t, browser, "http://"+s.addr+"/#/lobby")
 	tb.text("#messages", "message 260")
 	if list := tb.nowShown(); len(list) != 50 || list[0].Seq != "211" {
 		t.Fatalf("%d messages on joining, from %s, want 50", len(list), list[0].Seq)
@@ -189,10 +204,10 @@ func TestPage_History(t *testing.T) {
 	tb.text("#messages li.message:last-child", "news")
 }
 
-// TestPage_RateLimit sends faster than the server takes messages, in two tabs of one user.
-func TestPage_RateLimit(t *testing.T) {
+// rateLimit sends faster than the server takes messages, in two tabs of one user.
+func rateLimit(t *testing.T, browser context.Context) {
 	s := startServer(t, "-rate", "10", "-burst", "5")
-	one := openTab(t, startBrowser(t), "http://"+s.addr+"/#/lobby")
+	one := openTab(t, browser, "http://"+s.addr+"/#/lobby")
 	one.joined("lobby")
 	two := one.sibling("http://" + s.addr + "/#/lobby")
 	two.joined("lobby")
@@ -214,9 +229,8 @@ func TestPage_RateLimit(t *testing.T) {
 }
 
 // openTabs opens n tabs of n users in #lobby.
-func openTabs(t *testing.T, addr string, n int) []*tab {
+func openTabs(t *testing.T, browser context.Context, addr string, n int) []*tab {
 	t.Helper()
-	browser := startBrowser(t)
 	tabs := make([]*tab, n)
 	for i := range tabs {
 		tabs[i] = openTab(t, browser, "http://"+addr+"/#/lobby")
@@ -228,9 +242,9 @@ func openTabs(t *testing.T, addr string, n int) []*tab {
 	return tabs
 }
 
-func TestPage_TenTabs(t *testing.T) {
+func tenTabs(t *testing.T, browser context.Context) {
 	s := startServer(t)
-	tabs := openTabs(t, s.addr, 10)
+	tabs := openTabs(t, browser, s.addr, 10)
 	for round := range 4 {
 		for i, tb := range tabs {
 			tb.say(fmt.Sprintf("%d from %d", round, i)) // nobody waits for an ack
@@ -277,73 +291,71 @@ func TestPage_TenTabs(t *testing.T) {
 	agree(t, tabs, 41)
 }
 
-func TestPage_ServerRestarted(t *testing.T) {
-	for name, signal := range map[string]syscall.Signal{"Drained": syscall.SIGTERM, "Killed": syscall.SIGKILL} {
-		t.Run(name, func(t *testing.T) { restartUnderTabs(t, signal) })
-	}
-}
-
-// restartUnderTabs ends the server while ten tabs send and starts it again.
-func restartUnderTabs(t *testing.T, signal syscall.Signal) {
+// serverRestarted ends the server twice while ten tabs send, gently and not, and
+// starts it again.
+func serverRestarted(t *testing.T, browser context.Context) {
 	data := t.TempDir()
 	p := startProcess(t, "-data", data)
-	tabs := openTabs(t, p.addr, 10)
+	tabs := openTabs(t, browser, p.addr, 10)
 	users, notices := make([]string, len(tabs)), make([]string, len(tabs))
 	said := map[string]bool{}
 	for i, tb := range tabs {
 		users[i], notices[i] = tb.me(), tb.notices()
 		tb.offline = true
 	}
-	say := func(when string) {
-		t.Helper()
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		say := func(when string) {
+			t.Helper()
+			for i, tb := range tabs {
+				text := fmt.Sprintf("%s the %v, by %d", when, signal, i)
+				said[text] = true
+				tb.say(text)
+			}
+		}
+		say("before")
+		say("just before") // some of these are on their way
+		p.signal(signal)
+		say("while it is down after")
+		for _, tb := range tabs {
+			tb.wait(`document.querySelector('#status').dataset.state !== 'online' && document.querySelector('#status').getBoundingClientRect().height > 20`)
+			tb.text("#status", "kept and sent when you are back")
+		}
+		if code := p.wait(); (code == exitOK) != (signal == syscall.SIGTERM) {
+			t.Errorf("exit %d after signal %v", code, signal)
+		}
+		p = startProcess(t, "-data", data, "-addr", p.addr)
+		for _, tb := range tabs {
+			tb.wait(`document.querySelector('#status').dataset.state === 'online'`)
+			tb.people(len(tabs))
+		}
+		say("after")
+		all := agree(t, tabs, len(said))
+		checkSaid(t, all, said, users)
 		for i, tb := range tabs {
-			text := fmt.Sprintf("%s, by %d", when, i)
-			said[text] = true
-			tb.say(text)
+			if tb.me() != users[i] {
+				t.Errorf("tab %d was user %s and is %s", i, users[i], tb.me())
+			}
+			if now := tb.notices(); now != notices[i] {
+				t.Errorf("tab %d said %q of people, then %q: that all come back is no news", i, notices[i], now)
+			}
 		}
 	}
-	say("before")
-	say("just before") // some of these are on their way
-	p.signal(signal)
-	say("while it is down")
-	for _, tb := range tabs {
-		tb.wait(`document.querySelector('#status').dataset.state !== 'online' && document.querySelector('#status').getBoundingClientRect().height > 20`)
-		tb.text("#status", "kept and sent when you are back")
-	}
-	if code := p.wait(); (code == exitOK) != (signal == syscall.SIGTERM) {
-		t.Errorf("exit %d after signal %v", code, signal)
-	}
-	again := startProcess(t, "-data", data, "-addr", p.addr)
-	for _, tb := range tabs {
-		tb.wait(`document.querySelector('#status').dataset.state === 'online'`)
-		tb.people(len(tabs))
-	}
-	say("after")
-	all := agree(t, tabs, len(said))
-	checkSaid(t, all, said, users)
-	for i, tb := range tabs {
-		if tb.me() != users[i] {
-			t.Errorf("tab %d was user %s and is %s", i, users[i], tb.me())
-		}
-		if now := tb.notices(); now != notices[i] {
-			t.Errorf("tab %d said %q of people, then %q: that all come back is no news", i, notices[i], now)
-		}
-	}
-	// What the tabs show is what is stored.
-	stored := again.dial("").join("lobby")
-	if len(stored.Messages) != len(all) || stored.Seq < uint64(len(all)) {
-		t.Errorf("%d messages are stored, %d shown", len(stored.Messages), len(all))
+	// What the tabs show is what is stored: of more than a page, the newest.
+	stored := p.dial("").join("lobby")
+	if want := min(len(said), 50); len(stored.Messages) != want || stored.Seq < uint64(len(said)) {
+		t.Errorf("%d messages come on joining, up to %d, want %d: %d are shown", len(stored.Messages), stored.Seq, want, len(said))
 	}
 }
 
 // checkSaid compares what is shown with what was said: each once, by these users.
 func checkSaid(t *testing.T, all []shown, said map[string]bool, users []string) {
 	t.Helper()
+	seen := map[string]bool{}
 	for _, m := range all {
-		if !said[m.Text] {
+		if !said[m.Text] || seen[m.Text] {
 			t.Errorf("%q is shown, which nobody said, or twice", m.Text)
 		}
-		delete(said, m.Text)
+		seen[m.Text] = true
 		if !slices.Contains(users, m.User) {
 			t.Errorf("%+v is of a user who was not there", m)
 		}
