@@ -25,6 +25,7 @@ type Result struct {
 	Vanished   int                   `json:"vanished"` // places seen and gone without ack, as the protocol allows
 	Resumes    int                   `json:"resumes"`  // answers to a cursor, those of probes included
 	Whole      int                   `json:"whole"`    // of these, complete ones
+	Taken      int                   `json:"taken"`    // of these, to cursors whose message is gone and whose place another took
 	Probes     int                   `json:"probes"`   // cursors of clients tried at the end
 	Faults     map[verdict.Fault]int `json:"faults"`
 	Sentences  []string              `json:"sentences"`
@@ -35,7 +36,7 @@ func (r *Result) take(t *trial, v *verdict.Verdict, took time.Duration) {
 	r.Seconds = took.Seconds()
 	r.Starts, r.Counts = t.sys.Starts(), t.crowd.Counts()
 	r.Acked, r.Stored, r.Epochs = v.Acked, v.Stored(), v.Epochs()
-	r.Vanished, r.Resumes, r.Whole = v.Vanished, v.Resumes, v.Whole
+	r.Vanished, r.Resumes, r.Whole, r.Taken = v.Vanished, v.Resumes, v.Whole, v.Taken
 	r.Faults = make(map[verdict.Fault]int)
 	broken := t.crowd.Faults()
 	for _, f := range []*verdict.Faults{&t.faults, &broken, &v.Faults} {
@@ -62,8 +63,8 @@ func (r *Result) print(to io.Writer) {
 	}
 	fmt.Fprintf(to, "\n%d messages sent, %d acked, %d stored; %d resends, %d repeats of acked ids, %d refusals, %d connections\n",
 		r.Counts.Sent, r.Acked, r.Stored, r.Counts.Resends, r.Counts.Repeats, r.Counts.Refusals, r.Counts.Connects)
-	fmt.Fprintf(to, "%d resumes judged (%d whole, %d tried at the end), %d unacked places gone\n",
-		r.Resumes, r.Whole, r.Probes, r.Vanished)
+	fmt.Fprintf(to, "%d resumes judged (%d whole, %d to a place that another took, %d tried at the end), %d unacked places gone\n",
+		r.Resumes, r.Whole, r.Taken, r.Probes, r.Vanished)
 	for _, kind := range verdict.Kinds() {
 		fmt.Fprintf(to, "%s %d  ", kind, r.Faults[kind])
 	}

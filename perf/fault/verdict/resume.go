@@ -48,6 +48,9 @@ func (v *Verdict) resumed(who, room string, e *Event) {
 		v.Add(Broken, "%s in %s: whether epoch %s has a %d is not known to the checker", who, room, e.Resume.Epoch, e.Resume.Seq)
 		return
 	}
+	if !good && e.Resume.Seq <= e.Newest && e.Newest-e.Resume.Seq <= resumePage {
+		v.Taken++
+	}
 	whole := good && e.Newest-e.Resume.Seq <= resumePage
 	if e.Complete != whole {
 		v.Add(Misresumed, "%s in %s: cursor (%s, %d) resumed in epoch %s at %d by start %d: complete %v, want %v",

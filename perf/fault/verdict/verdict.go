@@ -13,6 +13,7 @@ type Verdict struct {
 	Vanished int // places that were seen and are gone, as the protocol allows
 	Resumes  int // answers to a cursor that were compared with the rule
 	Whole    int // of these, complete ones
+	Taken    int // of these, to a cursor whose message is gone and whose place another took
 
 	rec    *Record
 	final  map[string]map[uint64]Said // room, seq: the history

@@ -58,9 +58,9 @@ func TestJudge_KeptPromises(t *testing.T) {
 	if v.Total() != 0 {
 		t.Errorf("got %q", v.Sentences())
 	}
-	if v.Acked != 4 || v.Vanished != 1 || v.Resumes != 1 || v.Whole != 0 || v.Stored() != 4 || v.Epochs() != 2 {
-		t.Errorf("got %d acked, %d vanished, %d resumes, %d whole, %d stored, %d epochs",
-			v.Acked, v.Vanished, v.Resumes, v.Whole, v.Stored(), v.Epochs())
+	if v.Acked != 4 || v.Vanished != 1 || v.Resumes != 1 || v.Whole != 0 || v.Taken != 1 || v.Stored() != 4 || v.Epochs() != 2 {
+		t.Errorf("got %d acked, %d vanished, %d resumes, %d whole, %d taken, %d stored, %d epochs",
+			v.Acked, v.Vanished, v.Resumes, v.Whole, v.Taken, v.Stored(), v.Epochs())
 	}
 }
 
