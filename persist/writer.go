@@ -20,7 +20,7 @@ type writer struct {
 	// Static after construction.
 	s         *Store
 	committed func([]shard.Notice)
-	attempt   func() // a test's look at each attempt to commit, on the writer's goroutine
+	pace      time.Duration // tests change it before Start
 
 	// Owned by the writer goroutine.
 	tx     transaction
@@ -33,7 +33,7 @@ type writer struct {
 }
 
 func (w *writer) prepare(s *Store) error {
-	w.s = s
+	w.s, w.pace = s, pace
 	w.timer = time.NewTimer(time.Hour)
 	w.batch = make([]shard.Record, 0, maxBatch)
 	if err := w.tx.prepare(s.conn, "BEGIN IMMEDIATE"); err != nil {
@@ -71,7 +71,7 @@ func (w *writer) run() {
 
 // hold waits until the next commit is due by pace, or a whole batch is there.
 func (w *writer) hold() {
-	rest := pace - time.Since(w.began)
+	rest := w.pace - time.Since(w.began)
 	if rest <= 0 {
 		return
 	}
@@ -128,9 +128,6 @@ func (w *writer) commit() error {
 	w.began = time.Now()
 	w.s.committing.Store(w.s.cfg.Now())
 	defer w.s.committing.Store(0)
-	if w.attempt != nil {
-		w.attempt()
-	}
 	w.s.gate.Lock()
 	err := w.ledger.commit(w.batch)
 	w.s.gate.Unlock()
