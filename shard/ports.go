@@ -51,6 +51,7 @@ type Record struct {
 	Hash       uint64 // frame.Hash of user and id
 	User, Name string
 	Body       *frame.Buf // ID() and Text() are the raw bytes
+	Restored   bool       // came after its place in the order had passed: History only, once a Hash and room
 }
 
 // Notice says that everything of Room up to Seq is durable.
@@ -62,6 +63,13 @@ type Notice struct {
 
 // Pos is a place in a room's order; places compare by Epoch, then Seq.
 type Pos struct{ Epoch, Seq uint64 }
+
+// Place is a place in the log of the cluster's bus: the entry N of a partition, which
+// is a shard's index. Entries of a partition compare by Epoch, then N.
+type Place struct {
+	Partition int
+	Epoch, N  uint64
+}
 
 // ReplayKind is what a Request asks for.
 type ReplayKind uint8
