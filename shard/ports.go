@@ -54,11 +54,14 @@ type Record struct {
 	Restored   bool       // came after its place in the order had passed: History only, once a Hash and room
 }
 
-// Notice says that everything of Room up to Seq is durable.
+// Notice says that everything of Room up to its place (Epoch, Seq) is durable, but for
+// Restored messages: each of those is told of by a Notice of its own, with its Hash and
+// no place, which is said too if the room had the message already.
 type Notice struct {
-	Shard int
-	Room  string
-	Seq   uint64
+	Shard      int
+	Room       string
+	Epoch, Seq uint64
+	Hash       uint64 // 0: not about a Restored message
 }
 
 // Pos is a place in a room's order; places compare by Epoch, then Seq.
