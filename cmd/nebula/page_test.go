@@ -20,7 +20,7 @@ func TestPage(t *testing.T) {
 	browser := startBrowser(t)
 	for name, test := range map[string]func(*testing.T, context.Context){
 		"TwoTabs": twoTabs, "Rooms": rooms, "History": history, "RateLimit": rateLimit, "TenTabs": tenTabs,
-		"ServerRestarted": serverRestarted,
+		"ServerRestarted": serverRestarted, "TabClosed": tabClosed,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -359,5 +359,46 @@ func checkSaid(t *testing.T, all []shown, said map[string]bool, users []string) 
 		if !slices.Contains(users, m.User) {
 			t.Errorf("%+v is of a user who was not there", m)
 		}
+	}
+}
+
+// tabClosed closes a tab while the server is down and its messages are on their way:
+// the next tab of that person sends them, with the same ids and in the same order.
+func tabClosed(t *testing.T, browser context.Context) {
+	data := t.TempDir()
+	p := startProcess(t, "-data", data)
+	url := "http://" + p.addr + "/"
+	person := openTab(t, browser, "about:blank") // keeps the cookie jar and the storage
+	tb := person.sibling(url + "#/lobby")
+	tb.joined("lobby")
+	tb.say("before")
+	tb.messages(1)
+	tb.offline = true
+	p.signal(syscall.SIGKILL)
+	p.wait()
+	tb.wait(`document.querySelector('#status').dataset.state !== 'online'`)
+	for i := range 3 {
+		tb.say(fmt.Sprint("kept ", i))
+	}
+	tb.wait(`document.querySelectorAll('li.message:not([data-state=acked])').length === 3`)
+	kept, user := tb.nowShown(), tb.me()
+	tb.close()
+
+	p = startProcess(t, "-data", data, "-addr", p.addr)
+	tabs := []*tab{person.sibling(url), person.sibling(url)} // of which one sends
+	for _, tb := range tabs {
+		tb.joined("lobby")
+		if tb.me() != user {
+			t.Errorf("user %s came back as %s", user, tb.me())
+		}
+	}
+	all := agree(t, tabs, 4)
+	for i, m := range all {
+		if m.ID != kept[i].ID || m.Text != kept[i].Text || m.User != user {
+			t.Errorf("message %d is %+v, want %+v", i, m, kept[i])
+		}
+	}
+	if stored := p.dial("").join("lobby"); len(stored.Messages) != 4 {
+		t.Errorf("%d messages are stored, want 4", len(stored.Messages))
 	}
 }
