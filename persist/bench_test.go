@@ -42,8 +42,11 @@ func newMaker(rooms int, epoch uint64) *maker {
 	return m
 }
 
-func (m *maker) next() shard.Record {
-	i := m.chance.IntN(len(m.rooms))
+// next is a message of any room.
+func (m *maker) next() shard.Record { return m.of(m.chance.IntN(len(m.rooms))) }
+
+// of is the next message of room number i.
+func (m *maker) of(i int) shard.Record {
 	m.seqs[i]++
 	m.hashes++
 	user := m.users[m.hashes%uint64(len(m.users))]
@@ -95,12 +98,19 @@ func newFloor(b *testing.B, durability string, rooms []string) *floor {
 	if err := create(path); err != nil {
 		b.Fatal(err)
 	}
+	f := openFloor(b, path, durability, rooms)
+	b.Cleanup(func() { f.conn.Close() })
+	return f
+}
+
+// openFloor opens a database that has the rooms under the numbers 1, 2 ..., or none of
+// them; the caller closes conn.
+func openFloor(b *testing.B, path, durability string, rooms []string) *floor {
 	synchronous := map[string]string{"os": "synchronous = NORMAL", "disk": "synchronous = FULL"}[durability]
 	c, err := openConn(path, sqlite.OpenReadWrite, synchronous, "cache_size = -65536")
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { c.Close() })
 	f := &floor{conn: c, ids: map[string]int64{}}
 	if err := f.tx.prepare(c, "BEGIN IMMEDIATE"); err != nil {
 		b.Fatal(err)
