@@ -63,7 +63,7 @@ func (h *hall) say(n int) {
 		h.shard.Step(h.now, h.message())
 	}
 	h.shard.EndTurn(h.now)
-	h.shard.Step(h.now, Command{Kind: committed, name: "r", After: h.journal.last.Seq})
+	h.shard.Step(h.now, Command{Kind: committed, name: "r", Epoch: h.journal.last.Epoch, After: h.journal.last.Seq})
 	h.shard.EndTurn(h.now)
 }
 

@@ -13,8 +13,14 @@ const (
 	Users                 // Offset, Limit
 	Page                  // Before, Limit
 	Typing                //
-	committed             // name and After: everything up to there
+	committed             // name, and Epoch and After: everything up to there; or Hash: that Restored message
 	replayed              // answer
+	ordered               // see orderedCommand
+	taken                 // Epoch and After: all of the entry with that N has been told
+	settled               // name and Hash; HasPos: it has the place After, since Before
+	elsewhere             // Member is on another node, not one of ours; HasPos: here
+	typing                // likewise
+	reload                //
 )
 
 // Command is one thing for a shard to do.

@@ -10,6 +10,7 @@ type Config struct {
 	Shards     int            // a power of two; default 64
 	Epoch      uint64         // of this start
 	Epochs     []uint64       // all that were ever opened here, rising, Epoch the last; nil: Epoch only
+	Places     []Pos          // in a cluster: epoch and N of the newest entry stored, by shard; nil: there is none
 	Now        func() int64   // Unix ns, steady; needed
 	Wall       func() int64   // Unix ms, the time of day that messages bear; nil: Now's
 	Busy       func() float64 // share of the time that the loops work; nil: 0

@@ -1,15 +1,25 @@
 package shard
 
-import "nebula/frame"
+import (
+	"nebula/frame"
+	"time"
+)
 
-// wait has cmd wait until its member's room is loaded. All that the member says
-// meanwhile waits behind its join, so that a client that does not wait for joined
-// fares the same with a cold room as with a warm one.
+// How long a client waits that has seen more elsewhere than this node has; protocol.md
+// section 3.
+const (
+	lagPatience = time.Second
+	lagAgain    = 20 * time.Millisecond
+)
+
+// wait has cmd wait until its member's room is loaded, or has what the member has
+// seen. All that the member says meanwhile waits behind its join, so that a client that
+// does not wait for joined fares the same with a cold room as with a warm one.
 func (s *Shard) wait(r *room, cmd *Command) {
 	m := cmd.Member
 	if cmd.Kind == Gone { // nothing that it asked for is wanted any more
 		m.gone = true
-		m.state.Store(uint32(Out))
+		s.leave(m, false)
 		return
 	}
 	if s.held.Load() >= int64(s.cfg.mayWait(cmd.Kind)) {
@@ -23,7 +33,40 @@ func (s *Shard) wait(r *room, cmd *Command) {
 	r.waiting = append(r.waiting, *cmd)
 	s.held.Add(1)
 	s.touch(r)
-	s.askLoad(r)
+	if r.loading {
+		s.askLoad(r)
+	}
+}
+
+// lags tells whether a client that wants to join has seen more elsewhere than this node
+// has. It notes in cmd.Read until when the client waits.
+func (s *Shard) lags(r *room, cmd *Command) bool {
+	if !cmd.HasPos || s.cfg.Places == nil || cmd.Member.room != nil {
+		return false
+	}
+	if cmd.Read == 0 {
+		cmd.Read = s.now + int64(lagPatience)
+	}
+	return cmd.Epoch > s.epoch || cmd.Epoch == s.epoch && cmd.After > r.last.Seq
+}
+
+// tendLag lets those try again who have seen more than the room has, and turns away whose
+// time is over.
+func (s *Shard) tendLag(r *room) int64 {
+	if r.askAt <= s.now {
+		r.askAt = s.now + int64(lagAgain)
+		s.resume(r, func(cmd *Command) {
+			if cmd.Kind == Join && cmd.Member.waits == nil && cmd.Read <= s.now && s.lags(r, cmd) {
+				s.turnDown(cmd, frame.CodeUnavailable)
+				return
+			}
+			s.obey(cmd)
+		})
+	}
+	if len(r.waiting) == 0 {
+		return never
+	}
+	return r.askAt
 }
 
 // turnDown answers a command that waited for a room, or would have to.
@@ -31,7 +74,7 @@ func (s *Shard) turnDown(cmd *Command, code frame.Code) {
 	m := cmd.Member
 	switch cmd.Kind {
 	case Join:
-		if m.waits == nil {
+		if m.waits == nil && m.room == nil {
 			m.state.Store(uint32(Out))
 		}
 		answerError(m, nil, code, busyRetry)
@@ -70,18 +113,18 @@ func (s *Shard) askLoad(r *room) {
 }
 
 // tendLoad asks again, and gives up after loadPatience. A room that nobody waits
-// for is forgotten, unless History has yet to answer: there are at most as many of
-// those as History takes questions.
+// for is not asked for; tend forgets it, unless History has yet to answer: there are at
+// most as many of those as History takes questions.
 func (s *Shard) tendLoad(r *room) int64 {
 	late := r.since + int64(loadPatience)
 	if len(r.waiting) > 0 && late <= s.now {
 		s.resume(r, func(cmd *Command) { s.turnDown(cmd, frame.CodeUnavailable) })
 	}
 	if len(r.waiting) == 0 {
-		if !r.asked {
-			s.forget(r)
+		late = never
+		if len(r.members) == 0 {
+			return never
 		}
-		return never
 	}
 	s.askLoad(r)
 	if r.asked {
@@ -102,16 +145,35 @@ func (s *Shard) replay(a *Answer) {
 		return
 	}
 	s.touch(r)
-	if a.Err != nil {
+	stale := r.stale
+	r.asked, r.stale = false, false
+	if a.Err != nil || stale || r.missed.above(a.Last) {
 		a.release()
-		r.asked, r.askAt = false, s.now+int64(loadAgain)
+		if !stale {
+			r.askAt = s.now + int64(loadAgain)
+		}
 		return
 	}
 	r.loading = false
-	r.seq, r.committed = a.Last.Seq, a.Last.Seq
+	s.fill(r, a)
+	s.resume(r, s.obey)
+}
+
+// fill makes r what History has, and what was ordered since.
+func (s *Shard) fill(r *room, a *Answer) {
+	r.tail.release()
 	r.tail = tail{bodies: a.Messages, epochs: a.Epochs, more: a.More}
+	r.window = dedupe{}
 	for _, seen := range a.IDs {
 		r.window.add(seen, s.time())
 	}
-	s.resume(r, s.carryOut)
+	r.last, r.committed = a.Last, later(a.Last, r.committed)
+	s.rejoin(r)
+	early := r.early
+	s.early -= len(early)
+	r.early, r.ahead, r.missed = nil, Pos{}, Pos{}
+	for i := range early {
+		s.take(r, &early[i])
+	}
+	s.settleLoaded(r)
 }

@@ -20,7 +20,7 @@ func (s *Shard) page(m *Member, before uint64, limit int) {
 		return
 	}
 	if before == 0 {
-		before = r.seq + 1
+		before = r.last.Seq + 1
 	}
 	q := &question{member: m, at: s.now, open: true}
 	if m.question != nil || !s.history.Replay(Request{

@@ -23,23 +23,62 @@ type Journal interface{ Append(r Record) bool }
 // is told so meanwhile.
 type History interface{ Replay(q Request) bool }
 
-// Relay decides who gives a message its place in the room's order. Publish never
-// blocks and lends e.Body.
-type Relay interface{ Publish(e Envelope) Verdict }
+// Relay is the rest of the cluster as a shard sees it: who gives messages their place,
+// and who is in the rooms elsewhere. No method blocks. What comes of it, and from
+// other nodes, is told by Set's Order, Settle, Elsewhere, TypingElsewhere and Reload.
+type Relay interface {
+	// Publish asks for a message's place. It lends e.Body.
+	Publish(e Envelope) Verdict
+
+	// Presence tells that a user came into a room on this node, or is called otherwise
+	// there, or that the last of its connections there is gone and so is its grace.
+	Presence(shard int, room string, user frame.User, here bool)
+
+	// Typing tells that a user types on this node.
+	Typing(shard int, room string, user frame.User)
+
+	// Elsewhere returns who is in a room on other nodes. It is asked when the room is
+	// made: what Set.Elsewhere told before must be in it. The slice is only read.
+	Elsewhere(shard int, room string) []frame.User
+}
 
 // Verdict is the answer of a Relay.
 type Verdict uint8
 
 const (
 	Here    Verdict = iota // this shard orders
+	Taken                  // Set.Order brings it with its place, or Set.Settle tells
+	Full                   // too many wait: error/busy
 	Refused                // nobody can: error/unavailable
 )
 
 // Envelope is a message that asks for its place.
 type Envelope struct {
-	Room string
-	Hash uint64
-	Body *frame.Buf
+	Shard int
+	Room  string
+	Hash  uint64 // frame.Hash of user and id
+	User  frame.User
+	Body  *frame.Buf // ID() and Text() are the raw bytes
+	Floor uint64     // the newest seq of the room that is known here
+	Known uint64     // N of the newest entry that this shard has taken
+}
+
+// Ordered is an entry of the bus's log: messages that have their place. An entry
+// without messages counts too.
+type Ordered struct {
+	Epoch, N uint64
+	Messages []Placed // in their order
+}
+
+// Placed is a message that has its place.
+type Placed struct {
+	Room       string
+	Epoch, Seq uint64
+	Milli      int64      // Unix milliseconds
+	Hash       uint64     // frame.Hash of user and id
+	Body       *frame.Buf // encoded and stamped
+	Read       int64      // Unix ns when it reached this node
+	Restored   bool       // its place is from before the entry's epoch: the bus had lost it
 }
 
 // Record is one message for the journal.
@@ -66,6 +105,16 @@ type Notice struct {
 
 // Pos is a place in a room's order; places compare by Epoch, then Seq.
 type Pos struct{ Epoch, Seq uint64 }
+
+// above tells whether p comes after q.
+func (p Pos) above(q Pos) bool { return p.Epoch > q.Epoch || p.Epoch == q.Epoch && p.Seq > q.Seq }
+
+func later(p, q Pos) Pos {
+	if q.above(p) {
+		return q
+	}
+	return p
+}
 
 // Place is a place in the log of the cluster's bus: the entry N of a partition, which
 // is a shard's index. Entries of a partition compare by Epoch, then N.

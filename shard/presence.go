@@ -24,11 +24,15 @@ type person struct {
 	typed  int64  // Unix ns of the last typing that was passed on
 	told   string // the name by which the room knows it; "": it does not
 	asOf   uint64 // people.lists at its last change
-	conns  int32
-	here   bool
-	queued bool // in people.changes; if not, told is the truth
-	shown  bool // a list was given that is out of date by now
+	conns  int32  // on this node
+	near   bool   // has a connection on this node, or had one within the grace
+	far    bool   // is on another node
+	queued bool   // in people.changes; if not, told is the truth
+	shown  bool   // a list was given that is out of date by now
 }
+
+// here tells whether it counts as in the room.
+func (p *person) here() bool { return p.near || p.far }
 
 // departure is a person whose grace ends at a time, unless it came back.
 type departure struct {
@@ -64,48 +68,65 @@ func (p *people) remove(one *person) {
 	}
 }
 
-// enter counts one more connection of the client's user.
-func (p *people) enter(c *Client, now int64) {
-	one := p.byID[c.User]
-	if one == nil {
-		one = &person{User: frame.User{ID: c.User, Name: c.Name}}
-		p.byID[c.User] = one
-	}
+// enter counts one more connection of the client's user. news: other nodes do not know
+// of it, or not by that name.
+func (p *people) enter(c *Client, now int64) (news bool) {
+	one := p.person(c.User, c.Name)
 	one.conns++
 	one.gone = 0
-	switch {
-	case !one.here:
-		one.here, one.Name = true, c.Name
-	case one.Name != c.Name:
-		p.remove(one)
-		one.Name = c.Name
-		one.shown = one.queued // to the connection that came with the other name
-	default:
-		return
+	was, news := one.here(), !one.near || one.Name != c.Name
+	one.near = true
+	p.enlist(one, was, c.Name, now)
+	return news
+}
+
+// person returns the user's entry, made if there was none.
+func (p *people) person(user, name string) *person {
+	one := p.byID[user]
+	if one == nil {
+		one = &person{User: frame.User{ID: user, Name: name}}
+		p.byID[user] = one
 	}
+	return one
+}
+
+// enlist puts one, who is here, in the list by its newest name; was: it is there.
+func (p *people) enlist(one *person, was bool, name string, now int64) {
+	if was {
+		if one.Name == name {
+			return
+		}
+		p.remove(one)
+		one.shown = one.queued // to the connection that came with the other name
+	}
+	one.Name = name
 	p.insert(one)
 	p.change(one, now)
 }
 
 // exit counts one connection less; with the last one the user leaves at the time
-// given.
-func (p *people) exit(user string, now, at int64) {
+// given. It returns who left this node by that.
+func (p *people) exit(user string, now, at int64) *person {
 	one := p.byID[user]
 	if one.conns--; one.conns > 0 {
-		return
+		return nil
 	}
 	if at <= now {
 		p.left(one, now)
-		return
+		return one
 	}
 	one.gone = at
 	p.leaving = append(p.leaving, departure{one, at})
+	return nil
 }
 
+// left ends one's stay on this node.
 func (p *people) left(one *person, now int64) {
-	one.here, one.gone = false, 0
-	p.remove(one)
-	p.change(one, now)
+	one.near, one.gone = false, 0
+	if !one.far {
+		p.remove(one)
+		p.change(one, now)
+	}
 }
 
 // change notes that there may be something to tell of one; whether there is shows
@@ -136,7 +157,7 @@ func (p *people) shownTo(user string) {
 // opposite changes cancel out, unless somebody was given a list between them.
 func (p *people) settle(one *person) (tell bool) {
 	now := ""
-	if one.here {
+	if one.here() {
 		now = one.Name
 	} else {
 		delete(p.byID, one.ID)
@@ -153,7 +174,7 @@ func (p *people) delta() (joined, left []frame.User) {
 		one := p.changes[n]
 		switch {
 		case !p.settle(one):
-		case one.here:
+		case one.here():
 			joined = append(joined, one.User)
 		default:
 			left = append(left, one.User)
@@ -199,6 +220,7 @@ func (s *Shard) tendLeaving(r *room) int64 {
 		}
 		if !stale {
 			p.left(d.who, s.now)
+			s.tellLeft(r, d.who)
 		}
 	}
 	if p.leaving = drop(p.leaving, n); p.leaving == nil {
@@ -240,27 +262,4 @@ func (s *Shard) tendPresence(r *room) int64 {
 	}
 	p.since = s.now
 	return s.now + int64(delay)
-}
-
-// typing passes on that a member types, at most once in typingEvery for its user.
-// In a large room, where nobody could read them all, some are left out.
-func (s *Shard) typing(m *Member) {
-	p := &m.room.people
-	one := p.byID[m.client.User]
-	if s.now-one.typed < int64(typingEvery) {
-		return
-	}
-	if len(p.sorted) > smallRoom {
-		if s.now-p.typed >= int64(time.Second) {
-			p.typed, p.typing = s.now, 0
-		}
-		if p.typing == typingMost {
-			return
-		}
-		p.typing++
-	}
-	one.typed = s.now
-	b := frame.Get(256)
-	b.B = frame.AppendTyping(b.B, m.room.name, m.client.User, m.client.Name)
-	s.gather(m.room, b, 0)
 }

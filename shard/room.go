@@ -32,12 +32,15 @@ type room struct {
 	people  people
 
 	// Order.
-	seq       uint64 // of the newest message
-	committed uint64
+	last      Pos // of the newest message
+	committed Pos // everything up to here is durable; above last: its entry is still to come
 	tail      tail
 	window    dedupe
 	pending   []pendingAck // by time of arrival
 	late      int          // how many of pending, from the first, were answered error/internal
+	asking    int          // how many wait in Shard.placing
+	restoring int          // of Shard.restores
+	rejoining bool         // its members are to be answered joined at the end of the turn
 
 	// The open turn: frames to send, with a reference each.
 	frames []*frame.Buf
@@ -48,29 +51,53 @@ type room struct {
 	// Loading.
 	loading bool
 	asked   bool      // History took the request
+	stale   bool      // what it will answer does not count
 	askAt   int64     // Unix ns; not asked again before
 	since   int64     // Unix ns of the first of waiting
-	waiting []Command // of those who want to join
+	waiting []Command // of those who want to join, and of members of a room that is loaded again
+	early   []Placed  // what was ordered meanwhile
+	ahead   Pos       // the newest of that
+	missed  Pos       // History's answer must reach at least to here
+}
+
+// quiet tells whether all that was ordered is known to be durable.
+func (r *room) quiet() bool {
+	return r.restoring == 0 && r.committed == later(later(r.last, r.ahead), r.missed)
 }
 
 // roomOf returns the room, made and being loaded if it was cold.
 func (s *Shard) roomOf(name string) *room {
 	r := s.rooms[name]
-	if r == nil {
-		r = &room{
-			name: name, people: people{byID: make(map[string]*person)}, wake: never,
-			loading: s.history != nil, seq: s.floor, committed: s.floor,
-		}
-		s.rooms[name] = r
-		s.liveRooms.Add(1)
+	if r != nil {
+		return r
 	}
+	r = &room{
+		name: name, people: people{byID: make(map[string]*person)}, wake: never, loading: s.history != nil,
+	}
+	if s.floor > 0 {
+		r.last = Pos{s.epoch, s.floor}
+		r.committed = r.last
+	}
+	if h, ok := s.halves[name]; ok {
+		delete(s.halves, name)
+		if h.durable {
+			r.committed = h.pos
+		} else {
+			r.missed = h.pos
+		}
+	}
+	if s.relay != nil {
+		r.people.found(s.relay.Elsewhere(s.index, name))
+	}
+	s.rooms[name] = r
+	s.liveRooms.Add(1)
 	return r
 }
 
 func (s *Shard) join(cmd *Command) {
 	m := cmd.Member
 	r := s.roomOf(m.name)
-	if r.loading {
+	if r.loading || s.lags(r, cmd) {
 		s.wait(r, cmd)
 		return
 	}
@@ -94,19 +121,27 @@ func (s *Shard) enter(r *room, m *Member) {
 	r.members = append(r.members, m)
 	r.outs = append(r.outs, m.client.Out)
 	s.members.Add(1)
-	r.people.enter(m.client, s.now)
+	if r.people.enter(m.client, s.now) && s.relay != nil {
+		s.relay.Presence(s.index, r.name, frame.User{ID: m.client.User, Name: m.client.Name}, true)
+	}
+}
+
+// joined is the part of an answer joined that is the same for everybody, and about how
+// much its users take.
+func (s *Shard) joined(r *room) (j frame.Joined, listBytes int) {
+	list := r.people.list(0, usersPage, s.answerBytes()/2)
+	return frame.Joined{
+		Room: r.name, Epoch: s.epoch, Seq: r.last.Seq, Users: list, Count: len(r.people.sorted),
+	}, usersBytes(list)
 }
 
 // answerJoin sends `joined`: the newest page, or what comes after the cursor.
 func (s *Shard) answerJoin(r *room, m *Member, cmd *Command) {
-	budget := s.answerBytes()
-	list := r.people.list(0, usersPage, budget/2)
-	listBytes := usersBytes(list)
-	budget -= listBytes
-	j := frame.Joined{Room: r.name, Epoch: s.cfg.Epoch, Seq: r.seq, Users: list, Count: len(r.people.sorted)}
+	j, listBytes := s.joined(r)
+	budget := s.answerBytes() - listBytes
 	end := len(r.tail.bodies)
 	if cmd.HasPos {
-		from, known := r.tail.after(Pos{cmd.Epoch, cmd.After}, r.seq, s.cfg.Epochs)
+		from, known := r.tail.after(Pos{cmd.Epoch, cmd.After}, r.last.Seq, s.epochs)
 		page, _ := r.tail.page(end, resumePage, budget)
 		if known && end-from <= len(page) {
 			j.Messages, j.Complete = page[len(page)-(end-from):], true
@@ -153,5 +188,7 @@ func (s *Shard) exit(r *room, m *Member, told bool) {
 	if told {
 		grace = 0
 	}
-	r.people.exit(m.client.User, s.now, s.now+grace)
+	if one := r.people.exit(m.client.User, s.now, s.now+grace); one != nil {
+		s.tellLeft(r, one)
+	}
 }

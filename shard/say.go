@@ -10,15 +10,17 @@ const (
 
 // pendingAck is a message, or a resend of one, whose ack waits for the commit.
 type pendingAck struct {
-	seq    uint64
-	milli  int64
-	client *Client
-	body   *frame.Buf // for its id; a reference
-	at     int64      // Unix ns when it was read
-	resend bool
+	pos      Pos
+	milli    int64
+	client   *Client
+	body     *frame.Buf // for its id; a reference
+	at       int64      // Unix ns when it was read
+	resend   bool       // counted in Shard.resends
+	restored bool       // Shard.restores has it: it waits for a commit of its own
 }
 
-// say gives a message its place: dedupe, journal, seq, everyone.
+// say gives a message its place: dedupe, journal, seq, everyone. In a cluster the Relay
+// has a say first, and order does the rest.
 func (s *Shard) say(m *Member, cmd *Command) {
 	r := m.room
 	s.touch(r)
@@ -26,39 +28,43 @@ func (s *Shard) say(m *Member, cmd *Command) {
 		s.sayAgain(m, cmd, first)
 		return
 	}
-	if s.relay != nil && s.relay.Publish(Envelope{Room: r.name, Hash: cmd.Hash, Body: cmd.Body}) == Refused {
-		s.refuse(m, cmd.Body, frame.CodeUnavailable, busyRetry)
+	if s.relay != nil && !s.publish(m, cmd) {
 		return
 	}
-	seq, milli := r.seq+1, s.time()
+	seq, milli := r.last.Seq+1, s.time()
 	cmd.Body.Stamp(seq, milli)
 	if !s.write(m, cmd, seq, milli) {
 		s.refuse(m, cmd.Body, frame.CodeBusy, busyRetry)
 		return
 	}
 	s.accepted.Add(1)
-	r.seq = seq
+	r.last = Pos{s.epoch, seq}
 	r.window.add(Seen{Hash: cmd.Hash, Seq: seq, Milli: milli}, milli)
 	cmd.Body.Retain(2)
-	r.tail.add(cmd.Body, s.cfg.Epoch)
+	r.tail.add(cmd.Body, s.epoch)
+	s.cut(r)
+	s.show(r, cmd.Body, cmd.Read)
+	s.acknowledge(r, pendingAck{pos: r.last, milli: milli, client: m.client, body: cmd.Body, at: cmd.Read})
+}
+
+// cut drops from the tail what need not be in memory.
+func (s *Shard) cut(r *room) {
 	if s.history != nil {
 		r.tail.cut(tailKeep, r.committed, true)
 	} else {
 		r.tail.cut(memoryKeep, r.committed, false)
 	}
-	s.gather(r, cmd.Body, cmd.Read)
-	s.acknowledge(r, pendingAck{seq: seq, milli: milli, client: m.client, body: cmd.Body, at: cmd.Read})
 }
 
 // write gives the message to the journal; without one it is as good as committed.
 func (s *Shard) write(m *Member, cmd *Command, seq uint64, milli int64) bool {
 	if s.journal == nil {
-		m.room.committed = seq
+		m.room.committed = Pos{s.epoch, seq}
 		return true
 	}
 	cmd.Body.Retain(1)
 	if s.journal.Append(Record{
-		Shard: s.index, Room: m.room.name, Epoch: s.cfg.Epoch, Seq: seq, Milli: milli, Hash: cmd.Hash,
+		Shard: s.index, Room: m.room.name, Epoch: s.epoch, Seq: seq, Milli: milli, Hash: cmd.Hash,
 		User: m.client.User, Name: m.client.Name, Body: cmd.Body,
 	}) {
 		return true
@@ -70,53 +76,98 @@ func (s *Shard) write(m *Member, cmd *Command, seq uint64, milli int64) bool {
 // sayAgain acks a message that was taken before. While the first one is not
 // committed its resends wait with it, no more of them than a mailbox holds.
 func (s *Shard) sayAgain(m *Member, cmd *Command, first Seen) {
-	if first.Seq > m.room.committed {
+	r := m.room
+	_, restored := s.restores[ask{r, cmd.Hash}]
+	ack := pendingAck{
+		pos: Pos{r.tail.epochOf(first.Seq), first.Seq}, milli: first.Milli, client: m.client, body: cmd.Body, at: cmd.Read,
+		restored: restored,
+	}
+	if ack.waits(r.committed) {
 		if s.resends >= s.cfg.Mailbox {
 			s.refuse(m, cmd.Body, frame.CodeBusy, busyRetry)
 			return
 		}
 		s.resends++
+		ack.resend = true
 	}
 	s.duplicate.Add(1)
-	s.acknowledge(m.room, pendingAck{
-		seq: first.Seq, milli: first.Milli, client: m.client, body: cmd.Body, at: cmd.Read, resend: true,
-	})
+	s.acknowledge(r, ack)
 }
+
+// waits tells whether the message is not durable yet.
+func (p *pendingAck) waits(durable Pos) bool { return p.restored || p.pos.above(durable) }
 
 // acknowledge sends the ack if the message is durable, else keeps it until it is.
 func (s *Shard) acknowledge(r *room, ack pendingAck) {
-	if ack.seq > r.committed {
-		r.pending = append(r.pending, ack)
+	if ack.waits(r.committed) {
 		s.unacked.Add(1)
+		r.pending = append(r.pending, ack)
+		// One that waited for its room to load, or for its place, comes after younger ones.
+		for i := len(r.pending) - 1; i > r.late && r.pending[i-1].at > ack.at; i-- {
+			r.pending[i], r.pending[i-1] = r.pending[i-1], r.pending[i]
+		}
 		return
 	}
 	b := frame.Get(ackBytes + len(r.name) + len(ack.body.ID()))
-	b.B = frame.AppendAck(b.B, r.name, ack.body.ID(), ack.seq, ack.milli)
+	b.B = frame.AppendAck(b.B, r.name, ack.body.ID(), ack.pos.Seq, ack.milli)
 	send(ack.client, b)
 	s.acked(&ack)
 }
 
 // acked lets go of what was acked.
 func (s *Shard) acked(ack *pendingAck) {
+	if ack.resend {
+		s.resends--
+	}
 	ack.body.Release()
 	s.acks.Observe(float64(s.now-ack.at)/1e9, 1)
 }
 
-// commit acks everything of the room up to seq; acks in a row to one client leave
-// in one send.
-func (s *Shard) commit(name string, seq uint64) {
-	r := s.rooms[name]
-	if r == nil || seq <= r.committed {
-		return
+// commit takes a Notice.
+func (s *Shard) commit(cmd *Command) {
+	r, pos := s.rooms[cmd.name], Pos{cmd.Epoch, cmd.After}
+	switch {
+	case r != nil && cmd.Hash != 0:
+		s.touch(r)
+		s.commitRestored(r, cmd.Hash)
+	case r != nil && pos.above(r.committed):
+		s.touch(r)
+		r.committed = pos
+		s.ackUpTo(r, pos)
+	case r == nil && cmd.Hash == 0:
+		s.halve(cmd.name, pos, true)
 	}
-	s.touch(r)
-	r.committed = seq
+}
+
+// commitRestored takes a Notice about a Restored message. What was given to the Journal
+// before is durable too.
+func (s *Shard) commitRestored(r *room, hash uint64) {
+	a := ask{r, hash}
+	h := s.restores[a]
+	s.restoring(a, h.pos, true)
+	if h.pos == (Pos{}) {
+		return // its entry is still to come
+	}
+	for i := range r.pending {
+		if p := &r.pending[i]; p.pos == h.pos {
+			p.restored = false
+		}
+	}
+	if !r.last.above(h.pos) {
+		r.committed = later(r.committed, h.pos)
+	}
+	s.ackUpTo(r, r.committed)
+}
+
+// ackUpTo acks what is durable when everything of the room up to pos is; acks in a row
+// to one client leave in one send.
+func (s *Shard) ackUpTo(r *room, pos Pos) {
 	var b *frame.Buf
 	var to *Client
 	kept, late := r.pending[:0], 0
 	for i := range r.pending {
 		p := &r.pending[i]
-		if p.seq > seq {
+		if p.waits(pos) {
 			if i < r.late {
 				late++
 			}
@@ -128,12 +179,9 @@ func (s *Shard) commit(name string, seq uint64) {
 			b = nil
 		}
 		if b == nil {
-			b, to = frame.Get(rowBytes(r.pending[i:], seq, len(name))), p.client
+			b, to = frame.Get(rowBytes(r.pending[i:], pos, len(r.name))), p.client
 		}
-		b.B = frame.AppendAck(b.B, r.name, p.body.ID(), p.seq, p.milli)
-		if p.resend {
-			s.resends--
-		}
+		b.B = frame.AppendAck(b.B, r.name, p.body.ID(), p.pos.Seq, p.milli)
 		s.acked(p)
 	}
 	if b != nil {
@@ -142,15 +190,15 @@ func (s *Shard) commit(name string, seq uint64) {
 	s.keepPending(r, kept, late)
 }
 
-// rowBytes is how much the acks up to seq take that may leave in one send with the
+// rowBytes is how much the acks up to pos take that may leave in one send with the
 // first one. A Buf that had to grow would come back to another pool than it is from.
-func rowBytes(pending []pendingAck, seq uint64, nameBytes int) (n int) {
+func rowBytes(pending []pendingAck, pos Pos, nameBytes int) (n int) {
 	for i := range pending {
 		p := &pending[i]
 		if p.client != pending[0].client || n > maxTurnBytes {
 			break
 		}
-		if p.seq <= seq {
+		if !p.waits(pos) {
 			n += ackBytes + nameBytes + len(p.body.ID())
 		}
 	}

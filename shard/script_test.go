@@ -67,6 +67,9 @@ func play(t *testing.T, script string) string {
 				t.Fatalf("not understood: %q", part)
 			}
 		}
+		if strings.HasPrefix(line, "with ") {
+			continue // nothing has begun
+		}
 		w.end()
 		w.look("")
 		out.WriteString(w.out.String())

@@ -1,19 +1,16 @@
 package shard
 
-import "hash/maphash"
-
 // Set is all shards of a node. Its methods may be called from any goroutine.
 type Set struct {
 	// Static after construction.
 	cfg     Config
-	seed    maphash.Seed
 	runners []*Runner
 }
 
 // NewSet starts the shards. A nil Journal counts every message as durable at
 // once, a nil History starts every room empty, a nil Relay orders here.
 func NewSet(cfg Config, j Journal, h History, relay Relay) *Set {
-	s := &Set{cfg: cfg.withDefaults(), seed: maphash.MakeSeed()}
+	s := &Set{cfg: cfg.withDefaults()}
 	for i := range s.cfg.Shards {
 		r := newRunner(newShard(&s.cfg, i, j, h, relay))
 		s.runners = append(s.runners, r)
@@ -26,9 +23,7 @@ func NewSet(cfg Config, j Journal, h History, relay Relay) *Set {
 func (s *Set) Shards() int { return len(s.runners) }
 
 // Of returns the shard of a room.
-func (s *Set) Of(room string) int {
-	return int(maphash.String(s.seed, room) & uint64(len(s.runners)-1))
-}
+func (s *Set) Of(room string) int { return Partition(room, len(s.runners)) }
 
 // Post puts cmd in the shard's mailbox; Work must follow. It takes cmd.Body; on
 // false, which only messages and questions get, the caller keeps it. A Join that
@@ -41,7 +36,7 @@ func (s *Set) Work(shard int) { s.runners[shard].work() }
 // Committed tells what became durable.
 func (s *Set) Committed(notices []Notice) {
 	for _, n := range notices {
-		s.Post(n.Shard, Command{Kind: committed, name: n.Room, After: n.Seq})
+		s.Post(n.Shard, Command{Kind: committed, name: n.Room, Epoch: n.Epoch, After: n.Seq, Hash: n.Hash})
 	}
 	for _, n := range notices {
 		s.Work(n.Shard)
@@ -55,7 +50,8 @@ func (s *Set) Replayed(a Answer) {
 }
 
 // Pending counts what a drain has to wait for: commands in mailboxes and before cold
-// rooms, open turns, and messages whose acks wait for a commit.
+// rooms, open turns, and messages that wait for their place or whose acks wait for a
+// commit.
 func (s *Set) Pending() int {
 	n := 0
 	for _, r := range s.runners {
@@ -65,7 +61,7 @@ func (s *Set) Pending() int {
 			n++
 		}
 		r.mu.Unlock()
-		n += int(r.shard.held.Load() + r.shard.open.Load() + r.shard.unacked.Load())
+		n += int(r.shard.held.Load() + r.shard.open.Load() + r.shard.unplaced.Load() + r.shard.unacked.Load())
 	}
 	return n
 }

@@ -3,6 +3,7 @@ package shard
 import (
 	"container/list"
 	"nebula/frame"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -21,6 +22,7 @@ const (
 // counters are written by the shard's turn and read by anybody.
 type counters struct {
 	liveRooms, members                              atomic.Int64
+	unplaced                                        atomic.Int64 // messages that wait for their place
 	unacked                                         atomic.Int64 // acks that wait for a commit
 	held                                            atomic.Int64 // commands that wait for their room to load
 	open                                            atomic.Int64 // rooms with an open turn
@@ -35,7 +37,7 @@ type Shard struct {
 	index   int
 	journal Journal // nil: every message counts as committed at once
 	history History // nil: every room starts empty
-	relay   Relay   // nil: this shard orders
+	relay   Relay   // nil: this shard orders, and nobody is elsewhere
 	delay   *Histogram
 	acks    *Histogram
 
@@ -44,21 +46,42 @@ type Shard struct {
 	touched   []*room // to be tended at the end of the turn
 	timers    timers
 	questions []*question // to History, by time
-	resends   int         // of unacked: those that are resends
+	resends   int         // of unplaced and unacked: those that are resends
 	kept      list.List   // rooms that nobody is in (KeepRooms), longest empty first
 	floor     uint64      // a room starts above it: no seq of one that was not kept comes again
 	opened    int         // rooms with an open turn
 	now       int64       // of the command, Unix ns
 	wall      int64       // of the turn, Unix ms; 0: not asked yet
 
+	// The log of the bus, as far as it was taken; also owned by the turn.
+	epoch    uint64   // of the newest entry; without a cluster of this start
+	epochs   []uint64 // all that are known here, rising
+	known    uint64   // N of the newest entry
+	placing  placing
+	early    int              // messages that wait for their room to load
+	halves   map[string]half  // of rooms that are not in memory
+	restores map[ask]restored // of rooms in memory
+
 	counters
 }
 
 // newShard returns a shard; cfg must have its defaults.
 func newShard(cfg *Config, index int, j Journal, h History, relay Relay) *Shard {
-	return &Shard{
+	s := &Shard{
 		cfg: cfg, index: index, journal: j, history: h, relay: relay, rooms: make(map[string]*room),
-		delay: NewHistogram(nil), acks: NewHistogram(nil),
+		delay: NewHistogram(nil), acks: NewHistogram(nil), epoch: cfg.Epoch, epochs: cfg.Epochs,
+	}
+	if cfg.Places != nil {
+		s.halves, s.restores = make(map[string]half), make(map[ask]restored)
+		s.entry(cfg.Places[index].Epoch, cfg.Places[index].Seq)
+	}
+	return s
+}
+
+// knowEpoch adds an epoch to those that a cursor may have. The other shards do not see it.
+func (s *Shard) knowEpoch(epoch uint64) {
+	if i, known := slices.BinarySearch(s.epochs, epoch); !known {
+		s.epochs = slices.Insert(slices.Clip(s.epochs), i, epoch)
 	}
 }
 
@@ -70,14 +93,35 @@ func (s *Shard) step(now int64, cmd *Command) {
 	s.now = now
 	switch cmd.Kind {
 	case committed:
-		s.commit(cmd.name, cmd.After)
+		s.commit(cmd)
 	case replayed:
 		s.replay(cmd.answer)
+	case ordered:
+		s.order(cmd)
+	case taken:
+		s.entry(cmd.Epoch, cmd.After)
+	case settled:
+		s.settle(cmd)
+	case elsewhere:
+		s.elsewhere(cmd.Member, cmd.HasPos)
+	case typing:
+		s.typingElsewhere(cmd.Member)
+	case reload:
+		s.reloadAll()
 	default:
-		if r := cmd.Member.waits; r != nil {
-			s.wait(r, cmd)
-			return
-		}
+		s.obey(cmd)
+	}
+}
+
+// obey does what a member asked for, once its room is loaded.
+func (s *Shard) obey(cmd *Command) {
+	m := cmd.Member
+	switch {
+	case m.waits != nil:
+		s.wait(m.waits, cmd)
+	case m.room != nil && m.room.loading && cmd.Kind != Gone:
+		s.wait(m.room, cmd)
+	default:
 		s.carryOut(cmd)
 	}
 }
@@ -125,6 +169,7 @@ func (s *Shard) touch(r *room) {
 // rooms that something happened in or whose time has come.
 func (s *Shard) EndTurn(now int64) (next int64) {
 	s.now = now
+	placing := s.tendPlacing()
 	for s.timers.next() <= now {
 		r := s.timers[0]
 		s.timers.remove(r)
@@ -143,25 +188,34 @@ func (s *Shard) EndTurn(now int64) (next int64) {
 	s.touched = s.touched[:0]
 	s.open.Store(int64(s.opened))
 	s.wall = 0
-	return min(s.tendQuestions(), s.timers.next())
+	return min(placing, s.tendQuestions(), s.timers.next())
 }
 
 // tend does what r needs now and returns when it needs more.
 func (s *Shard) tend(r *room, hold int64) (next int64) {
-	if r.loading {
-		return s.tendLoad(r)
-	}
+	s.tendRejoin(r)
 	next = min(s.tendLeaving(r), s.tendPresence(r), s.tendPending(r))
+	switch {
+	case r.loading:
+		next = min(next, s.tendLoad(r))
+	case len(r.waiting) > 0:
+		next = min(next, s.tendLag(r))
+	}
 	if len(r.frames) > 0 {
 		if due := r.sent + hold; due > s.now {
 			return min(next, due)
 		}
 		s.flush(r)
 	}
-	if next == never && len(r.members) == 0 && len(r.people.sorted) == 0 && len(r.pending) == 0 {
+	if next == never && len(r.members) == 0 && !r.needed() {
 		s.abandon(r)
 	}
 	return next
+}
+
+// needed tells whether a room that nobody is in on this node, nor was just now, must stay.
+func (r *room) needed() bool {
+	return len(r.pending) > 0 || r.asking > 0 || len(r.waiting) > 0 || r.asked || !r.quiet()
 }
 
 // abandon forgets a room that nobody is in, or keeps it if it is nowhere else,
@@ -186,9 +240,10 @@ func (s *Shard) forget(r *room) {
 		r.kept = nil
 	}
 	if s.history == nil {
-		s.floor = max(s.floor, r.seq)
+		s.floor = max(s.floor, r.last.Seq)
 	}
 	s.timers.remove(r)
+	s.dropEarly(r)
 	r.tail.release()
 	delete(s.rooms, r.name)
 	s.liveRooms.Add(-1)
@@ -235,6 +290,8 @@ func turnAway(cmd *Command, closed bool) bool {
 		answerError(cmd.Member, nil, code, busyRetry)
 	case replayed:
 		cmd.answer.release()
+	case ordered:
+		cmd.Body.Release()
 	}
 	return true
 }
@@ -253,8 +310,15 @@ func (s *Shard) Close() {
 				body.Release()
 			}
 		}
+		s.dropEarly(r)
 		r.tail.release()
 	}
+	for i := range s.placing.queue {
+		if body := s.placing.queue[i].body; body != nil {
+			body.Release()
+		}
+	}
+	s.placing = placing{}
 	clear(s.rooms)
 	s.touched, s.timers, s.questions = nil, nil, nil
 	s.kept.Init()

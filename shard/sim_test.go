@@ -187,12 +187,12 @@ func (s *sim) commit(n int) {
 	}
 	if s.lie == acksBeforeCommit {
 		last := s.store.taken[len(s.store.taken)-1]
-		s.runner.post(&Command{Kind: committed, name: last.room, After: last.pos.Seq})
+		s.runner.post(&Command{Kind: committed, name: last.room, Epoch: last.pos.Epoch, After: last.pos.Seq})
 		return
 	}
 	for _, notice := range s.store.commit(n) {
 		if s.lie != commitIsLost || !s.chance(20) {
-			s.runner.post(&Command{Kind: committed, name: notice.Room, After: notice.Seq})
+			s.runner.post(&Command{Kind: committed, name: notice.Room, Epoch: notice.Epoch, After: notice.Seq, Hash: notice.Hash})
 		}
 	}
 }

@@ -66,7 +66,7 @@ func (s *store) commit(n int) (notices []Notice) {
 			i = len(notices)
 			notices = append(notices, Notice{Shard: r.shard, Room: r.room})
 		}
-		notices[i].Seq = r.pos.Seq
+		notices[i].Epoch, notices[i].Seq = r.pos.Epoch, r.pos.Seq
 	}
 	s.taken = s.taken[n:]
 	return notices

@@ -29,12 +29,12 @@ func (t *tail) add(body *frame.Buf, epoch uint64) {
 
 // cut drops what is neither needed nor uncommitted; stored: it is to be had from
 // History.
-func (t *tail) cut(keep int, committed uint64, stored bool) {
+func (t *tail) cut(keep int, committed Pos, stored bool) {
 	n := len(t.bodies) - keep
 	if n < keep/4 {
 		return
 	}
-	for n > 0 && t.bodies[n-1].Seq() > committed {
+	for n > 0 && t.pos(n-1).above(committed) {
 		n--
 	}
 	if n == 0 {
@@ -48,6 +48,42 @@ func (t *tail) cut(keep int, committed uint64, stored bool) {
 	t.bodies = t.bodies[:rest]
 	t.epochs = t.epochs[:copy(t.epochs, t.epochs[n:])]
 	t.more = stored
+}
+
+// pos is the place of the message at index i.
+func (t *tail) pos(i int) Pos { return Pos{t.epochs[i], t.bodies[i].Seq()} }
+
+// insert adds a message whose place is before the newest, and takes the reference. On
+// false, which says that older ones than the place are not in memory, the caller keeps it.
+func (t *tail) insert(body *frame.Buf, pos Pos) bool {
+	i := len(t.bodies)
+	for i > 0 && t.pos(i-1).above(pos) {
+		i--
+	}
+	if i == 0 && t.more {
+		return false
+	}
+	t.bodies = slices.Insert(t.bodies, i, body)
+	t.epochs = slices.Insert(t.epochs, i, pos.Epoch)
+	return true
+}
+
+// epochOf returns the epoch of the newest message with the number seq; 0: it is not in
+// memory, and so durable.
+func (t *tail) epochOf(seq uint64) uint64 {
+	last := len(t.bodies) - 1
+	if last < 0 {
+		return 0
+	}
+	if i := last - int(t.bodies[last].Seq()-seq); i >= 0 && i <= last && t.bodies[i].Seq() == seq && t.epochs[i] == t.epochs[last] {
+		return t.epochs[i] // as a rule
+	}
+	for i := last; i >= 0; i-- {
+		if t.bodies[i].Seq() == seq {
+			return t.epochs[i]
+		}
+	}
+	return 0
 }
 
 func (t *tail) release() {
@@ -107,7 +143,9 @@ func (t *tail) after(cursor Pos, seq uint64, epochs []uint64) (int, bool) {
 	case n == len(t.bodies): // the room has no later epoch
 		end = seq
 	case n > 0:
-		end = t.bodies[n-1].Seq()
+		// Where the later one gave seqs again, its message may be the one that the client
+		// saw: an epoch is told by joined only, and it did not join since.
+		end = min(t.bodies[n-1].Seq(), t.bodies[n].Seq()-1)
 	case t.more:
 		return 0, false
 	}

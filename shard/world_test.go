@@ -176,7 +176,7 @@ func (w *world) commit(room string, seq uint64) {
 		n = i
 	}
 	for _, notice := range w.store.commit(n) {
-		w.step(Command{Kind: committed, name: notice.Room, After: notice.Seq})
+		w.step(Command{Kind: committed, name: notice.Room, Epoch: notice.Epoch, After: notice.Seq, Hash: notice.Hash})
 	}
 }
 

@@ -1,0 +1,220 @@
+package shard
+
+import (
+	"cmp"
+	"nebula/frame"
+)
+
+// restored is a Restored message of which only one of two things is known yet: its place,
+// or that it is durable.
+type restored struct {
+	pos     Pos
+	durable bool
+}
+
+// half is the newest message of a room that is not in memory of which only one of two
+// things is known yet: that it has a place, or that it is durable. The Journal, which
+// is asked first, may be quicker than the mailbox.
+type half struct {
+	pos     Pos
+	durable bool
+}
+
+// order takes a message that has its place.
+func (s *Shard) order(cmd *Command) {
+	p := placedOf(cmd)
+	r := s.rooms[p.Room]
+	if r == nil { // History has it
+		if !p.Restored {
+			s.halve(p.Room, p.pos(), false)
+		}
+		p.Body.Release()
+		return
+	}
+	s.touch(r)
+	if p.Restored && s.journal != nil {
+		s.restoring(ask{r, p.Hash}, p.pos(), false)
+	}
+	if r.loading {
+		s.hold(r, p)
+		return
+	}
+	s.take(r, &p)
+}
+
+func (p *Placed) pos() Pos { return Pos{p.Epoch, p.Seq} }
+
+// halve notes one of the two things about a room that is not in memory; whoever makes
+// the room must know what History may not show yet.
+func (s *Shard) halve(name string, pos Pos, durable bool) {
+	if s.cfg.Places == nil {
+		return
+	}
+	switch h, ok := s.halves[name]; {
+	case ok && h.pos == pos && h.durable != durable:
+		delete(s.halves, name)
+	case !ok || pos.above(h.pos):
+		s.halves[name] = half{pos, durable}
+	}
+}
+
+// restoring is halve for a Restored message of a room in memory.
+func (s *Shard) restoring(a ask, pos Pos, durable bool) {
+	if h, ok := s.restores[a]; ok && h.durable != durable {
+		delete(s.restores, a)
+		a.room.restoring--
+	} else if !ok {
+		s.restores[a] = restored{pos, durable}
+		a.room.restoring++
+	}
+}
+
+// hold keeps a message until its room is loaded. When too many are held, those of the
+// room are dropped, and what History answers must have them.
+func (s *Shard) hold(r *room, p Placed) {
+	if !p.Restored {
+		r.ahead = later(r.ahead, p.pos())
+	}
+	if s.early < s.cfg.Mailbox {
+		s.early++
+		r.early = append(r.early, p)
+		return
+	}
+	p.Body.Release()
+	s.dropEarly(r)
+	r.missed = later(r.missed, r.ahead)
+}
+
+func (s *Shard) dropEarly(r *room) {
+	for i := range r.early {
+		r.early[i].Body.Release()
+	}
+	s.early -= len(r.early)
+	r.early = nil
+}
+
+// take brings a message to its place in a room: to everyone, if it is the newest; to
+// those who look back, if it is from before; and to nobody, if the room has it.
+func (s *Shard) take(r *room, p *Placed) {
+	pos := p.pos()
+	first, known := Seen{}, false
+	if p.Restored {
+		first, known = r.window.find(p.Hash)
+	}
+	switch {
+	case known: // its sender had sent it again meanwhile
+		s.placed(r, p.Hash, Pos{r.tail.epochOf(first.Seq), first.Seq}, first.Milli)
+	case pos.above(r.last):
+		s.append(r, p)
+		return
+	case p.Restored:
+		s.insert(r, p)
+		s.placed(r, p.Hash, pos, p.Milli)
+		return
+	default:
+		s.placed(r, p.Hash, pos, p.Milli)
+	}
+	p.Body.Release()
+}
+
+// append adds a room's newest message. One that does not follow on what members saw,
+// because the bus lost what was between or had given its seq before, is not shown to
+// them like that.
+func (s *Shard) append(r *room, p *Placed) {
+	follows := p.Seq == r.last.Seq+1
+	r.last = p.pos()
+	if s.journal == nil {
+		r.committed = r.last
+	}
+	r.window.add(Seen{Hash: p.Hash, Seq: p.Seq, Milli: p.Milli}, s.time())
+	p.Body.Retain(1)
+	r.tail.add(p.Body, p.Epoch)
+	s.cut(r)
+	if !follows {
+		s.rejoin(r)
+	}
+	read := s.placed(r, p.Hash, r.last, p.Milli)
+	s.show(r, p.Body, cmp.Or(read, p.Read))
+}
+
+// insert adds a message whose place is before the newest.
+func (s *Shard) insert(r *room, p *Placed) {
+	r.window.add(Seen{Hash: p.Hash, Seq: p.Seq, Milli: p.Milli}, s.time())
+	if r.tail.insert(p.Body, p.pos()) {
+		s.rejoin(r)
+	} else {
+		p.Body.Release()
+	}
+}
+
+// placed turns the wait for a message's place into one for its commit, and returns when
+// the first of the senders was read, 0 if none waits here.
+func (s *Shard) placed(r *room, hash uint64, pos Pos, milli int64) (read int64) {
+	if r.asking == 0 {
+		return 0
+	}
+	a := ask{r, hash}
+	_, early := s.restores[a]
+	s.placing.take(a, func(w *waiter) {
+		if read == 0 {
+			read = w.at
+			s.accepted.Add(1)
+		}
+		s.unplaced.Add(-1)
+		s.acknowledge(r, pendingAck{
+			pos: pos, milli: milli, client: w.client, body: w.body, at: w.at, resend: w.resend, restored: early,
+		})
+	})
+	return read
+}
+
+// settle ends the wait for the place of a message that will not come, or not for this
+// reason. What is not known here yet though it has its place comes by its entry.
+func (s *Shard) settle(cmd *Command) {
+	r := s.rooms[cmd.name]
+	if r == nil || r.asking == 0 {
+		return
+	}
+	if !cmd.HasPos {
+		s.placing.take(ask{r, cmd.Hash}, s.giveUp)
+		return
+	}
+	s.touch(r)
+	switch first, ok := r.window.find(cmd.Hash); {
+	case r.loading:
+	case ok:
+		s.placed(r, cmd.Hash, Pos{r.tail.epochOf(first.Seq), first.Seq}, first.Milli)
+	case r.last.Epoch == s.epoch && cmd.After <= r.last.Seq:
+		s.placed(r, cmd.Hash, Pos{s.epoch, cmd.After}, int64(cmd.Before))
+	}
+}
+
+// settleLoaded ends the wait of those whose messages History has brought.
+func (s *Shard) settleLoaded(r *room) {
+	p := &s.placing
+	for i := p.first; i < len(p.queue) && r.asking > 0; i++ {
+		if w := p.queue[i]; w.room == r {
+			if first, ok := r.window.find(w.hash); ok {
+				s.placed(r, w.hash, Pos{r.tail.epochOf(first.Seq), first.Seq}, first.Milli)
+			}
+		}
+	}
+}
+
+// entry takes note that all of an entry has come.
+func (s *Shard) entry(epoch, n uint64) {
+	s.known = n
+	if epoch != s.epoch {
+		s.epoch = epoch
+		s.knowEpoch(epoch)
+	}
+}
+
+// show adds a message to the room's open turn and takes its reference.
+func (s *Shard) show(r *room, body *frame.Buf, read int64) {
+	if r.rejoining || len(r.members) == 0 {
+		body.Release()
+		return
+	}
+	s.gather(r, body, read)
+}
