@@ -1,0 +1,234 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"nebula/frame"
+	"os"
+	"reflect"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+)
+
+// node is one node of a test's cluster. Its memory outlives its bus.
+type node struct {
+	*memory
+	*Redis
+	url        string
+	partitions int
+}
+
+// quick makes a test's bus notice, wait and retry in fractions of a second.
+func quick() pace {
+	return pace{
+		call: time.Second, wait: time.Second, unseen: 2 * time.Second, poll: 100 * time.Millisecond, window: 500 * time.Millisecond,
+		patience: time.Second, beat: 100 * time.Millisecond, dead: 2 * time.Second,
+		progress: 2 * time.Second, flush: 5 * time.Millisecond,
+		retry: backoff{first: 5 * time.Millisecond, last: 50 * time.Millisecond},
+	}
+}
+
+// newNode starts a node.
+func newNode(t *testing.T, url, name string, partitions int) *node {
+	t.Helper()
+	n := &node{memory: newMemory(t, name), url: url, partitions: partitions}
+	n.up(t)
+	t.Cleanup(func() { n.down(t) })
+	return n
+}
+
+// up starts the node's bus.
+func (n *node) up(t *testing.T) {
+	t.Helper()
+	cfg := Config{URL: n.url, Node: n.name, Advertise: "127.0.0.1:1", Partitions: n.partitions, pace: quick()}
+	if os.Getenv("BUS_TEST_LOG") != "" {
+		cfg.Log = slog.New(slog.NewTextHandler(os.Stderr, nil)).With("node", n.name)
+	}
+	bus, err := NewRedis(cfg, n.memory, n.memory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.Redis = bus
+	bus.Start()
+}
+
+// down closes the node's bus, as SIGTERM would.
+func (n *node) down(t *testing.T) {
+	t.Helper()
+	if n.Redis == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	err := n.Close(ctx)
+	if ctx.Err() != nil {
+		t.Errorf("node %s: %v", n.name, err)
+	}
+	n.Redis = nil
+}
+
+// die ends the node's bus without a word to the others, as SIGKILL would.
+func (n *node) die(t *testing.T) {
+	t.Helper()
+	n.directory.stop()
+	n.stop()
+	n.running.Wait()
+	n.hangUp()
+	n.Redis = nil
+}
+
+func (n *node) ready(t *testing.T) {
+	t.Helper()
+	var err error
+	defer func() {
+		if t.Failed() {
+			t.Logf("node %s: %v", n.name, err)
+		}
+	}()
+	eventually(t, "node "+n.name+" is ready", func() bool {
+		err = n.Ready()
+		return err == nil
+	})
+}
+
+func newCluster(t *testing.T, url string, nodes, partitions int) []*node {
+	t.Helper()
+	all := make([]*node, nodes)
+	for i := range all {
+		all[i] = newNode(t, url, "n"+strconv.Itoa(i), partitions)
+	}
+	for _, n := range all {
+		n.ready(t)
+	}
+	return all
+}
+
+// acks is what the clients of a test were promised.
+type acks struct {
+	mu  sync.Mutex
+	all map[string]map[string]Pos // room -> id -> epoch (0: not told) and seq
+}
+
+func (a *acks) add(room, id string, pos Pos) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.all == nil {
+		a.all = map[string]map[string]Pos{}
+	}
+	if a.all[room] == nil {
+		a.all[room] = map[string]Pos{}
+	}
+	a.all[room][id] = pos
+}
+
+func partitionOf(room string, partitions int) int { return int(room[len(room)-1]-'0') % partitions }
+
+// say publishes a message as a client does: again, until it is acked. False: not
+// before the deadline.
+func (n *node) say(room, id string, deadline time.Time) (Pos, bool) {
+	p, hash := partitionOf(room, n.partitions), frame.Hash("user", []byte(id))
+	for time.Now().Before(deadline) {
+		if pos, there := n.where(room, hash); there {
+			return pos, true
+		}
+		floor, known := n.known(p, room)
+		verdict := n.Publish(p, &Draft{
+			Room: room, Hash: hash, User: "user", Name: "User", ID: []byte(id), Text: []byte("text of " + id), Floor: floor, Known: known,
+		})
+		if verdict != Taken {
+			time.Sleep(10 * time.Millisecond)
+			continue
+		}
+		for wait := time.Now().Add(5 * time.Second); ; time.Sleep(200 * time.Microsecond) {
+			if time.Now().After(wait) {
+				n.t.Errorf("node %s: message %s in room %s was neither applied nor answered", n.name, id, room)
+				break
+			}
+			if pos, there := n.where(room, hash); there {
+				return pos, true
+			}
+			if r, ok := n.answer(room, hash); ok && !r.Known {
+				break
+			}
+		}
+	}
+	return Pos{}, false
+}
+
+// chat has a client on each node say count messages in each room, and notes the acks.
+func chat(t *testing.T, nodes []*node, rooms []string, name string, count int, a *acks) *sync.WaitGroup {
+	t.Helper()
+	var wg sync.WaitGroup
+	deadline := time.Now().Add(30 * time.Second)
+	for _, n := range nodes {
+		for _, room := range rooms {
+			wg.Go(func() {
+				for i := range count {
+					id := fmt.Sprintf("%s-%s-%d", name, n.name, i)
+					pos, ok := n.say(room, id, deadline)
+					if !ok {
+						t.Errorf("node %s: message %s in room %s was not acked", n.name, id, room)
+						return
+					}
+					a.add(room, id, pos)
+				}
+			})
+		}
+	}
+	return &wg
+}
+
+// agree waits until all nodes hold the same, and compares it with the acks.
+func agree(t *testing.T, nodes []*node, a *acks) {
+	t.Helper()
+	eventually(t, "all nodes hold the same entries", func() bool {
+		for p := range nodes[0].partitions {
+			for _, n := range nodes[1:] {
+				if n.Place(p) != nodes[0].Place(p) {
+					return false
+				}
+			}
+		}
+		return true
+	})
+	want := nodes[0].history()
+	for _, n := range nodes[1:] {
+		got := n.history()
+		for room, lines := range want {
+			if !reflect.DeepEqual(got[room], lines) {
+				t.Errorf("room %s: node %s has %d messages, node %s %d, and not the same:\n%v\n%v",
+					room, n.name, len(got[room]), nodes[0].name, len(lines), got[room], lines)
+			}
+		}
+		if len(got) != len(want) {
+			t.Errorf("node %s has %d rooms, node %s %d", n.name, len(got), nodes[0].name, len(want))
+		}
+	}
+	for room, ids := range a.all {
+		found := map[string]int{}
+		for _, l := range want[room] {
+			found[l.id]++
+		}
+		for id := range ids {
+			if found[id] != 1 {
+				t.Errorf("room %s: acked message %s is there %d times", room, id, found[id])
+			}
+		}
+	}
+}
+
+// gapless checks that seqs go up by one within an epoch.
+func gapless(t *testing.T, n *node) {
+	t.Helper()
+	for room, lines := range n.history() {
+		for i := 1; i < len(lines); i++ {
+			a, b := lines[i-1], lines[i]
+			if a.epoch == b.epoch && b.seq != a.seq+1 {
+				t.Errorf("room %s: seq %d of epoch %d is followed by %d", room, a.seq, a.epoch, b.seq)
+			}
+		}
+	}
+}

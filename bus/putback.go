@@ -1,0 +1,129 @@
+package bus
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// restoreEntries bounds how many entries are put back, however small they are.
+const restoreEntries = 20_000
+
+// forkError says that what this node holds cannot follow on what the log has.
+type forkError struct{ entry Pos }
+
+func (e *forkError) Error() string {
+	return fmt.Sprintf("bus: entry %d of epoch %d is not part of the log", e.entry.N, e.entry.Epoch)
+}
+
+// putBack puts back what the log lost and this node holds.
+func (r *receiver) putBack(h head) error {
+	after := h.n
+	if after > 0 {
+		after-- // the newest entry that both have shows whether they are of one past
+	}
+	kept, since, err := r.stored(after, r.cfg.pace.restoreBytes)
+	if err != nil {
+		return err
+	}
+	last, err := r.lastBefore("+")
+	if err != nil {
+		return err
+	}
+	if err := r.onePast(kept, last); err != nil {
+		return err
+	}
+	lost := lostEntries{kept: kept, next: max(since, h.n) + 1, place: r.place, epoch: r.place.Epoch}
+	if lost.next+restoreEntries <= r.place.N {
+		lost.next = r.place.N - restoreEntries + 1
+	}
+	lost.skip()
+	if last.N == lost.next-1 && last.N > 0 {
+		lost.epoch = last.Epoch
+	} else if len(lost.kept) > 0 {
+		lost.epoch = lost.kept[0].Entry.Epoch
+	}
+	return r.putAll(h.epoch, &lost)
+}
+
+// onePast returns a forkError unless kept can be of the same past as the log, which
+// ends with last.
+func (r *receiver) onePast(kept []Kept, last Pos) error {
+	firsts, err := r.epochs()
+	if err != nil {
+		return err
+	}
+	places := make([]Pos, 0, len(kept)+1)
+	for i := range kept {
+		places = append(places, kept[i].Entry)
+	}
+	for _, p := range append(places, r.place) {
+		next := nextEpoch(firsts, p.Epoch)
+		if next != 0 && firsts[next] <= p.N ||
+			p.N == last.N && p.Epoch != last.Epoch || p.N > last.N && p.Epoch < last.Epoch {
+			return &forkError{entry: p}
+		}
+	}
+	return nil
+}
+
+// putAll puts the entries back in calls of a bounded size.
+func (r *receiver) putAll(epoch uint64, lost *lostEntries) error {
+	k := &r.p.keys
+	for lost.next <= lost.place.N {
+		args := []string{strconv.FormatUint(epoch, 10)}
+		from, size := lost.next, 0
+		for len(args) < 4*batchMessages && size < batchBytes && lost.next <= lost.place.N {
+			e, sure := lost.take()
+			s := string(appendEntry(nil, e))
+			size += len(s)
+			args = append(args, strconv.FormatUint(e.N, 10), strconv.FormatUint(e.Epoch, 10), sure, s)
+		}
+		_, err := r.do(r.control.B().Eval().Script(putScript).Numkeys(2).Key(k.meta, k.log).Arg(args...).Build())
+		if refusal := asRefusal(err); refusal != nil && refusal.name == refusedFork {
+			return &forkError{entry: Pos{Epoch: lost.epoch, N: from}}
+		}
+		if err != nil {
+			return err
+		}
+		r.log.Info("put back what the bus lost", "partition", r.p.index, "from", from, "to", lost.next-1)
+	}
+	return nil
+}
+
+// lostEntries makes a node's stored messages into the entries that they came in.
+type lostEntries struct {
+	kept  []Kept // of entries from next on
+	next  uint64
+	place Pos    // of the last one
+	epoch uint64 // of the entry before next
+	entry Entry
+}
+
+// skip leaves out what is stored of entries before next.
+func (l *lostEntries) skip() {
+	for len(l.kept) > 0 && l.kept[0].Entry.N < l.next {
+		l.kept = l.kept[1:]
+	}
+}
+
+// take returns the next entry. One of which no message is stored is put back empty,
+// so that numbers go on without a hole; its epoch is not sure, unless it is the last.
+func (l *lostEntries) take() (e *Entry, sure string) {
+	e, sure = &l.entry, "0"
+	*e = Entry{Pos: Pos{Epoch: l.epoch, N: l.next}, Messages: e.Messages[:0]}
+	if l.next == l.place.N {
+		e.Epoch, sure = l.place.Epoch, "1"
+	}
+	for len(l.kept) > 0 && l.kept[0].Entry.N == l.next {
+		k := &l.kept[0]
+		e.Epoch, sure = k.Entry.Epoch, "1"
+		if k.Epoch == e.Epoch {
+			e.Milli = k.Milli
+		}
+		e.Messages = append(e.Messages, k.Message)
+		l.kept = l.kept[1:]
+	}
+	l.epoch = e.Epoch
+	l.next++
+	return e, sure
+}
