@@ -110,14 +110,18 @@ func probe(c *sqlite.Conn) error {
 	if row[0] > int64(len(steps())) {
 		return newer(row[0])
 	}
-	for _, sql := range []string{
+	ends := []string{
 		"SELECT min(epoch) FROM epoch", "SELECT max(epoch) FROM epoch", "SELECT value FROM counter",
 		"SELECT id FROM room ORDER BY id LIMIT 1", "SELECT id FROM room ORDER BY id DESC LIMIT 1",
 		"SELECT id FROM room ORDER BY name LIMIT 1", "SELECT id FROM room ORDER BY name DESC LIMIT 1",
 		"SELECT n, text FROM message ORDER BY n LIMIT 1", "SELECT n, text FROM message ORDER BY n DESC LIMIT 1",
 		"SELECT seq FROM message ORDER BY room, epoch, seq LIMIT 1",
 		"SELECT seq FROM message ORDER BY room DESC, epoch DESC, seq DESC LIMIT 1",
-	} {
+	}
+	if row[0] > 1 {
+		ends = append(ends, "SELECT partition FROM place ORDER BY partition LIMIT 1", "SELECT partition FROM place ORDER BY partition DESC LIMIT 1")
+	}
+	for _, sql := range ends {
 		if err := exec(c, sql); err != nil {
 			return damaged(err)
 		}

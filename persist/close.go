@@ -15,6 +15,7 @@ func (s *Store) run() {
 	s.checkpointer.start()
 	s.writer.run()
 	s.writer.drop()
+	s.guests.leave()
 	s.checkpointer.stop()
 	s.readers.end(s.queue.unpark())
 	s.ending = s.closeFiles()
@@ -49,7 +50,7 @@ func (s *Store) closeFiles() error {
 		if c == nil {
 			continue
 		}
-		if c == s.conn && s.epochs != nil {
+		if c == s.conn && s.opened {
 			faults = append(faults, exec(c, "PRAGMA wal_checkpoint(TRUNCATE)"))
 		}
 		faults = append(faults, c.Close())

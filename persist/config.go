@@ -13,6 +13,7 @@ type Config struct {
 	Durability string       // "os" (default): a commit outlives the process; "disk": a power cut too
 	Queue      int          // records that may be taken and not yet committed; default 10,000
 	Retain     int          // messages kept a room; 0: all
+	Clustered  bool         // epochs come with the bus's entries; Open makes none
 	Now        func() int64 // Unix ns; default the system's clock
 	Log        *slog.Logger // default: nothing is logged
 }

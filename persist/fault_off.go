@@ -14,4 +14,4 @@ func (faults) arm() error { return nil }
 
 func (faults) hit(string) error { return nil }
 
-func (faults) ackEarly([]shard.Record, func([]shard.Notice)) {}
+func (faults) ackEarly([]item, func([]shard.Notice)) {}

@@ -113,12 +113,14 @@ func (p *point) act() error {
 }
 
 // ackEarly breaks the promise on purpose: it tells of a batch before its commit.
-func (f *faults) ackEarly(batch []shard.Record, committed func([]shard.Notice)) {
+func (f *faults) ackEarly(batch []item, committed func([]shard.Notice)) {
 	if !f.early {
 		return
 	}
 	for i := range batch {
-		r := &batch[i]
-		committed([]shard.Notice{{Shard: r.Shard, Room: r.Room, Seq: r.Seq}})
+		r := &batch[i].Record
+		if r.Body != nil && !r.Restored {
+			committed([]shard.Notice{{Shard: r.Shard, Room: r.Room, Epoch: r.Epoch, Seq: r.Seq}})
+		}
 	}
 }

@@ -26,9 +26,15 @@ const childRooms = 8
 
 func childRoom(i int) string { return fmt.Sprintf("room-%d", i) }
 
+// childKindEnv, if it is not empty, makes the child store entries.
+const childKindEnv = "PERSIST_TEST_CHILD_KIND"
+
 // child goes on where each room ended, as fast as the Store takes it, and prints a
 // line for each notice: room, epoch, seq.
 func child(dir string) error {
+	if os.Getenv(childKindEnv) != "" {
+		return childOfCluster(dir)
+	}
 	s, err := Open(context.Background(), Config{Dir: dir, Queue: 100})
 	if err != nil {
 		return err
@@ -65,10 +71,10 @@ type acked map[string]shard.Pos
 
 // killOne starts a child, lets it be told of count notices and kills it. All that it
 // printed counts, what came after the signal was sent too.
-func killOne(t *testing.T, dir string, count int, told acked) {
+func killOne(t *testing.T, dir, kind string, count int, told acked) {
 	t.Helper()
 	cmd := osexec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+dir)
+	cmd.Env = append(os.Environ(), childEnv+"="+dir, childKindEnv+"="+kind)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -138,7 +144,7 @@ func TestStore_Kill(t *testing.T) {
 	cfg := config(t)
 	told := acked{}
 	for range kills {
-		killOne(t, cfg.Dir, 1+rand.IntN(100), told)
+		killOne(t, cfg.Dir, "", 1+rand.IntN(100), told)
 		h := open(t, cfg)
 		for room, at := range told {
 			all := places(t, h.conn, room)

@@ -26,9 +26,18 @@ func (s *Store) open() error {
 	if err := s.openWriter(); err != nil {
 		return err
 	}
-	if s.epochs, err = openEpoch(s.conn, s.cfg.Now()); err != nil {
-		return fmt.Errorf("persist: open an epoch: %w", err)
+	if !s.cfg.Clustered {
+		if err := openEpoch(s.conn, s.cfg.Now()); err != nil {
+			return fmt.Errorf("persist: open an epoch: %w", err)
+		}
 	}
+	if s.epochs, err = readEpochs(s.conn); err != nil {
+		return fmt.Errorf("persist: read the epochs: %w", err)
+	}
+	if err := s.places.load(s.conn); err != nil {
+		return fmt.Errorf("persist: read the places: %w", err)
+	}
+	s.opened = true
 	if s.rooms, s.messages, err = count(s.conn); err != nil {
 		return fmt.Errorf("persist: count: %w", err)
 	}

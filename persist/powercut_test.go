@@ -191,9 +191,10 @@ func placesOf(c *sqlite.Conn) (all []place, err error) {
 var errLost = errors.New("what was told is lost")
 
 // judge opens what a power cut left: it must be whole and hold all up to some commit,
-// else the error says what is wrong. errLost: not all that was told is there.
-func judge(dir string, all []place, told map[string]uint64) error {
-	s, err := Open(context.Background(), Config{Dir: dir})
+// entries whole and with their places, else the error says what is wrong. errLost: not
+// all that was told is there.
+func judge(dir string, all []place, told map[string]uint64, entries bool) error {
+	s, err := Open(context.Background(), Config{Dir: dir, Clustered: entries})
 	if err != nil {
 		return err
 	}
@@ -214,6 +215,11 @@ func judge(dir string, all []place, told map[string]uint64) error {
 	if err := rows(check, func() bool { verdict += check.ColumnText(0); return true }); err != nil || verdict != "ok" {
 		return fmt.Errorf("not whole: %s, %w", verdict, err)
 	}
+	if entries {
+		if err := wantEntries(s.conn, childPlaces(s)); err != nil {
+			return err
+		}
+	}
 	for _, at := range left {
 		if told[at.room] <= at.seq {
 			delete(told, at.room)
@@ -226,8 +232,9 @@ func judge(dir string, all []place, told map[string]uint64) error {
 }
 
 // recordAll stores messages and closes, with everything recorded.
-func recordAll(t *testing.T, durability string, chance *rand.Rand) (r *recorder, all []place) {
+func recordAll(t *testing.T, durability string, entries bool, chance *rand.Rand) (r *recorder, all []place) {
 	cfg := config(t)
+	cfg.Clustered = entries
 	start(t, cfg).close()
 	r = &recorder{base: read(t, filepath.Join(cfg.Dir, databaseFile))}
 	testDisk.on(t, cfg.Dir, r.hook)
@@ -241,9 +248,17 @@ func recordAll(t *testing.T, durability string, chance *rand.Rand) (r *recorder,
 		for range 1 + chance.IntN(30) {
 			i := chance.IntN(childRooms)
 			seqs[i]++
-			h.say(childRoom(i), seqs[i], seqs[i])
+			if entries {
+				h.appendEntries(i, seqs[i], seqs[i])
+			} else {
+				h.say(childRoom(i), seqs[i], seqs[i])
+			}
 		}
-		<-told
+		if entries {
+			h.awaitPlace(placed(0, seqs[0]))
+		} else {
+			<-told
+		}
 	}
 	h.close()
 	r.end()
@@ -264,15 +279,15 @@ func TestStore_PowerCut(t *testing.T) {
 	chance := rand.New(rand.NewPCG(seed, 0))
 	for _, c := range []struct {
 		name, durability string
-		lying            bool
-	}{{"disk", "disk", false}, {"os", "os", false}, {"a disk that lies", "disk", true}} {
+		lying, entries   bool
+	}{{"disk", "disk", false, false}, {"os", "os", false, false}, {"a disk that lies", "disk", true, false}, {"entries", "disk", false, true}} {
 		t.Run(c.name, func(t *testing.T) {
-			r, all := recordAll(t, c.durability, chance)
+			r, all := recordAll(t, c.durability, c.entries, chance)
 			lost, broken := 0, 0
 			for range cuts {
 				dir := t.TempDir()
 				told := r.cut(t, dir, chance.IntN(len(r.events)+1), chance, c.lying)
-				switch err := judge(dir, all, told); {
+				switch err := judge(dir, all, told, c.entries); {
 				case errors.Is(err, errLost):
 					lost++
 				case err != nil:
@@ -287,7 +302,7 @@ func TestStore_PowerCut(t *testing.T) {
 			}
 			t.Logf("%d events, %d messages; of %d cuts %d lost something that was told, %d broke the database",
 				len(r.events), len(all), cuts, lost, broken)
-			if harmless, want := lost+broken == 0, c.name == "disk"; harmless != want {
+			if harmless, want := lost+broken == 0, c.durability == "disk" && !c.lying; harmless != want {
 				t.Errorf("got harmless %v, want %v", harmless, want)
 			}
 		})

@@ -73,7 +73,8 @@ func (r *retainer) prepare(tx *transaction, s *Store) error {
 		{&r.place, "SELECT n, epoch, seq, time FROM message WHERE room = ?1 AND (epoch, seq) > (?2, ?3) ORDER BY epoch, seq"},
 		{&r.first, "SELECT n, epoch, seq, time FROM message WHERE room = ?1 ORDER BY epoch, seq"},
 		{&r.blank, "UPDATE message SET id = NULL, user = NULL, name = NULL, text = NULL WHERE n = ?"},
-		{&r.remove, "DELETE FROM message WHERE n = ?"},
+		// The newest row stays, so that no n is given twice.
+		{&r.remove, "DELETE FROM message WHERE n = ? AND n < (SELECT max(n) FROM message)"},
 		{&r.mark, "UPDATE room SET cut_epoch = ?2, cut_seq = ?3 WHERE id = ?1"},
 		{&r.count, "UPDATE counter SET value = value + ? WHERE name = 'removed'"},
 	}); err != nil {

@@ -16,6 +16,9 @@ const applicationID = 0x4e654275
 // room.cut_epoch and cut_seq: every message up to that place lost its text to
 // Config.Retain, or is gone. counter 'removed': how many numbers n, counted from 1,
 // stand for no message any more. The index holds time too: see "Decisions" in doc.go.
+//
+// place: how far each partition of the bus's log is stored. Its columns last and floor,
+// and what is added to message: see chain.
 func steps() []string {
 	return []string{`
 CREATE TABLE epoch (
@@ -45,6 +48,17 @@ CREATE TABLE message (
 	time INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX message_place ON message (room, epoch, seq, hash, time);
+`, `
+ALTER TABLE message ADD COLUMN entry INTEGER;
+ALTER TABLE message ADD COLUMN entry_epoch INTEGER;
+ALTER TABLE message ADD COLUMN behind INTEGER;
+CREATE TABLE place (
+	partition INTEGER PRIMARY KEY,
+	epoch INTEGER NOT NULL,
+	n INTEGER NOT NULL,
+	last INTEGER NOT NULL,
+	floor INTEGER NOT NULL
+);
 `}
 }
 

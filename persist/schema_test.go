@@ -1,6 +1,9 @@
 package persist
 
 import (
+	"errors"
+	"nebula/shard"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -58,5 +61,43 @@ func TestMigrate_AStepIsWhole(t *testing.T) {
 	}
 	if v, n := number(t, c, "PRAGMA user_version"), number(t, c, "SELECT sum(edited) FROM message"); v != int64(len(all))-1 || n != 70 {
 		t.Errorf("got schema %d with the sum %d, want %d with 70", v, n, len(all)-1)
+	}
+}
+
+// A database of the first schema, without places, opens and goes on, in a cluster too.
+func TestOpen_MigratesTheFirstSchema(t *testing.T) {
+	for _, clustered := range []bool{false, true} {
+		cfg := config(t)
+		cfg.Clustered = clustered
+		path := filepath.Join(cfg.Dir, databaseFile)
+		write(t, path, nil)
+		c, err := openConn(path, sqlite.OpenReadWrite, "auto_vacuum = INCREMENTAL", "journal_mode = WAL")
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = errors.Join(migrate(c, steps()[:1]),
+			exec(c, "INSERT INTO epoch VALUES (3)"), exec(c, "INSERT INTO room (name) VALUES ('lobby')"),
+			exec(c, "INSERT INTO message (room, epoch, seq, hash, id, user, name, text, time) "+
+				"WITH RECURSIVE seqs (seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM seqs WHERE seq < 100) "+
+				"SELECT 1, 3, seq, seq, 'id', 'user', 'name', 'text', 0 FROM seqs"), c.Close())
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := start(t, cfg)
+		if got := h.Epochs(); got[0] != 3 || (len(got) == 1) != clustered {
+			t.Errorf("got epochs %v", got)
+		}
+		if v := number(t, h.looker(), "PRAGMA user_version"); v != int64(len(steps())) {
+			t.Errorf("got schema %d", v)
+		}
+		h.entry(shard.Place{Partition: 2, Epoch: 4, N: 9}, record("lobby", 4, 101, 0))
+		a := h.load("lobby")
+		if len(a.Messages) != 101 || a.Last != (shard.Pos{Epoch: 4, Seq: 101}) {
+			t.Errorf("got %d messages up to %v", len(a.Messages), a.Last)
+		}
+		release(a)
+		if got, since := h.stored(2, 0, 1000); len(got) != 1 || since != 0 {
+			t.Errorf("got %v since %d", got, since)
+		}
 	}
 }

@@ -20,7 +20,8 @@ type Store struct {
 	cfg              Config
 	path             string
 	lock             *os.File
-	epochs           []uint64 // rising; the last one is this start's
+	opened           bool     // open went well
+	epochs           []uint64 // rising; the last one is this start's if it is not Clustered
 	rooms, messages  int
 	commits, batches *shard.Histogram
 	cutAfter         time.Duration // see retainer; tests change it before Start
@@ -30,7 +31,9 @@ type Store struct {
 
 	// Any goroutine.
 	queue    queue
+	places   placeTable
 	readers  pool
+	guests   guests
 	starting sync.Once
 	givingUp sync.Once
 	// Held by the writer for a transaction, by the checkpointer for a forced finish.
@@ -56,8 +59,8 @@ var (
 	_ shard.History = (*Store)(nil)
 )
 
-// Open makes the folder if it is absent, takes it for this process, checks and
-// migrates the database and opens a new epoch. ErrLocked: another process has the
+// Open makes the folder if it is absent, takes it for this process, checks and migrates
+// the database and, without a cluster, opens a new epoch. ErrLocked: another process has the
 // folder. ErrForeign, ErrNewer, ErrCorrupt: the file is left as it was. Start and
 // Close must follow.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
@@ -78,18 +81,25 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		giveUp: make(chan struct{}), done: make(chan struct{}),
 	}
 	s.queue.init(cfg.Queue)
+	s.guests.init(s.path)
 	if err := errors.Join(s.faults.arm(), s.open()); err != nil {
 		return nil, errors.Join(err, s.closeFiles())
 	}
 	return s, nil
 }
 
-// Epoch returns the epoch of this start: above every one before, and at least Unix
+// Epoch returns the newest epoch that was known when Open ran; 0: none. Without a
+// cluster that is this start's own: above every one before, and at least Unix
 // milliseconds, so that it is a new one even if the folder was lost.
-func (s *Store) Epoch() uint64 { return s.epochs[len(s.epochs)-1] }
+func (s *Store) Epoch() uint64 {
+	if len(s.epochs) == 0 {
+		return 0
+	}
+	return s.epochs[len(s.epochs)-1]
+}
 
-// Epochs returns all epochs ever opened here, rising, this start's included. The
-// caller must not write to it.
+// Epochs returns all epochs that were known when Open ran, rising. The caller must not
+// write to it.
 func (s *Store) Epochs() []uint64 { return s.epochs }
 
 // Counts returns how many rooms and messages were stored when Open ran.
@@ -111,6 +121,20 @@ func (s *Store) Start(committed func([]shard.Notice), replayed func(shard.Answer
 // taken is committed in the order of Append, room by room. Any goroutine.
 func (s *Store) Append(r shard.Record) bool {
 	if s.faults.hit("before-append") != nil || !s.queue.push(r) {
+		return false
+	}
+	_ = s.faults.hit("after-append") // it is taken already
+	return true
+}
+
+// AppendEntry takes the messages of an entry of the bus's log, and the references of
+// their Bodies, all or none; it never blocks. On false, as with Append, the caller keeps
+// them. The messages and p, as the place of p.Partition, are committed together; what is
+// stored already stays as it is. An entry may have no message, and one with more than
+// Config.Queue is taken when nothing waits. Entries of a partition must come in order.
+// Any goroutine.
+func (s *Store) AppendEntry(records []shard.Record, p shard.Place) bool {
+	if s.faults.hit("before-append") != nil || !s.queue.pushEntry(records, p) {
 		return false
 	}
 	_ = s.faults.hit("after-append") // it is taken already

@@ -28,14 +28,14 @@ type writer struct {
 	retain retainer
 	timer  *time.Timer
 	began  time.Time // the last attempt to commit
-	batch  []shard.Record
+	batch  []item
 	ready  []shard.Request
 }
 
 func (w *writer) prepare(s *Store) error {
 	w.s, w.pace = s, pace
 	w.timer = time.NewTimer(time.Hour)
-	w.batch = make([]shard.Record, 0, maxBatch)
+	w.batch = make([]item, 0, maxBatch)
 	if err := w.tx.prepare(s.conn, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
@@ -106,6 +106,7 @@ func (w *writer) persist() bool {
 			return false
 		}
 	}
+	w.s.places.set(w.ledger.moved)
 	w.retain.note(w.ledger.touched)
 	w.release()
 	notices := w.ledger.notices
@@ -113,7 +114,9 @@ func (w *writer) persist() bool {
 	clear(w.batch)
 	w.batch = w.batch[:0]
 	_ = w.s.faults.hit("before-ack")
-	w.committed(notices)
+	if len(notices) > 0 {
+		w.committed(notices)
+	}
 	_ = w.s.faults.hit("after-ack")
 	clear(notices)
 	for _, req := range w.ready {
@@ -144,8 +147,10 @@ func (w *writer) commit() error {
 // release gives the batch's references back.
 func (w *writer) release() {
 	for i := range w.batch {
-		w.batch[i].Body.Release()
-		w.batch[i].Body = nil
+		if body := w.batch[i].Body; body != nil {
+			body.Release()
+			w.batch[i].Body = nil
+		}
 	}
 }
 
