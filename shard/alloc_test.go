@@ -24,6 +24,26 @@ func TestShard_AllocatesNothing(t *testing.T) {
 	}
 }
 
+// TestSet_OrderAllocatesNothing: a message of this node and one of another, from the
+// mailbox to the Relay, from there to the members, and the ack, in steady state.
+func TestSet_OrderAllocatesNothing(t *testing.T) {
+	h := newFarHall(100)
+	defer h.set.Close()
+	for range 3000 {
+		h.say(1)
+	}
+	h.say(64) // the mailbox and the queues have their size
+	if n := testing.AllocsPerRun(2000, func() { h.say(1) }); n != 0 {
+		t.Errorf("got %v allocations a message, want 0", n)
+	}
+	if n := testing.AllocsPerRun(200, func() { h.say(16) }); n != 0 {
+		t.Errorf("got %v allocations for 16 at once, want 0", n)
+	}
+	if got := h.set.Stats().Deliveries; got != 100*h.seq {
+		t.Errorf("got %d deliveries, want %d", got, 100*h.seq)
+	}
+}
+
 func TestLimiter_AllocatesNothing(t *testing.T) {
 	l, now := NewLimiter(10, 20), time.Now().UnixNano()
 	l.Take("u", now)

@@ -67,6 +67,83 @@ func (h *hall) say(n int) {
 	h.shard.EndTurn(h.now)
 }
 
+// farHall is a Set of one shard in a cluster with one room full of members, of whom the
+// first talks, and somebody elsewhere as much.
+type farHall struct {
+	set     *Set
+	now     int64
+	member  *Member
+	id      []byte
+	seq     uint64
+	entry   Ordered
+	notices []Notice
+}
+
+// taker is a Relay that takes everything.
+type taker struct{}
+
+func (taker) Publish(Envelope) Verdict               { return Taken }
+func (taker) Presence(int, string, frame.User, bool) {}
+func (taker) Typing(int, string, frame.User)         {}
+func (taker) Elsewhere(int, string) []frame.User     { return nil }
+
+func newFarHall(members int) *farHall {
+	h := &farHall{now: time.Unix(1_700_000_000, 0).UnixNano(), entry: Ordered{Epoch: 1}, notices: []Notice{{Room: "r", Epoch: 1}}}
+	journal := &instant{}
+	h.set = NewSet(Config{Shards: 1, Epoch: 1, Places: make([]Pos, 1), Now: func() int64 { return h.now }}, journal, journal, taker{})
+	for i := range members {
+		name := fmt.Sprintf("user%05d", i)
+		m := NewMember(&Client{User: name, Name: name, Out: &mute{}}, "r")
+		h.set.Post(0, Command{Kind: Join, Member: m})
+		if h.member == nil {
+			h.member = m
+			h.set.Work(0)
+			h.set.Replayed(Answer{Request: Request{Room: "r"}})
+		}
+	}
+	h.set.Work(0)
+	return h
+}
+
+// say has n messages said, each placed behind one of somebody elsewhere, and committed.
+func (h *farHall) say(n int) {
+	h.entry.Messages = h.entry.Messages[:0]
+	for range n {
+		h.place("elsewhere")
+		user := h.member.client.User
+		h.place(user)
+		body := frame.EncodeMessage("r", h.id, user, user, text)
+		h.set.Post(0, Command{Kind: Say, Member: h.member, Body: body, Hash: frame.Hash(user, h.id), Read: h.now})
+	}
+	h.set.Work(0)
+	h.entry.N++
+	h.set.Order(0, h.entry)
+	h.notices[0].Seq = h.seq
+	h.set.Committed(h.notices)
+}
+
+// place adds the next message to the entry.
+func (h *farHall) place(user string) {
+	h.seq++
+	h.id = strconv.AppendUint(h.id[:0], h.seq, 10)
+	body := frame.EncodeMessage("r", h.id, user, user, text)
+	body.Stamp(h.seq, h.now/1e6)
+	h.entry.Messages = append(h.entry.Messages, Placed{
+		Room: "r", Epoch: 1, Seq: h.seq, Milli: h.now / 1e6, Hash: frame.Hash(user, h.id), Body: body, Read: h.now,
+	})
+}
+
+// BenchmarkSet_Order is a message that goes to the bus and one that comes from elsewhere,
+// both sent to one member, committed and the first one acked.
+func BenchmarkSet_Order(b *testing.B) {
+	h := newFarHall(1)
+	defer h.set.Close()
+	b.ReportAllocs()
+	for b.Loop() {
+		h.say(1)
+	}
+}
+
 var text = make([]byte, 128)
 
 func (h *hall) message() Command {

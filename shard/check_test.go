@@ -21,15 +21,12 @@ type checker struct {
 
 func (c *checker) fail(format string, args ...any) { c.sim.complain(format, args...) }
 
-// order is all messages of a room that were journaled, in the order of the journal.
+// order is all messages of a room, in their order: that of the bus, or of the journal.
 func (c *checker) order(room string) []row {
-	rows := slices.Clone(c.sim.store.committed[room])
-	for _, r := range c.sim.store.taken {
-		if r.room == room {
-			rows = append(rows, r)
-		}
+	if c.sim.bus != nil {
+		return c.sim.bus.rows(room)
 	}
-	return rows
+	return c.sim.nodes[0].rows(room)
 }
 
 // saw takes one message of the server to d.
@@ -99,9 +96,9 @@ func (m shown) key() key { return key{m.User, m.ID, m.Text} }
 // joined checks the answer to a join.
 func (c *checker) joined(d *device, v *view, one shown) {
 	c.page(d, one)
-	epoch := c.sim.cfg.Epoch
-	if one.epoch() != epoch {
-		c.fail("%s: epoch %s of %s, want %d", d.name, one.Epoch, one.Room, epoch)
+	epoch := one.epoch()
+	if want := d.node.runner.shard.epoch; epoch > want || c.sim.bus == nil && epoch != want {
+		c.fail("%s: epoch %s of %s, want %d", d.name, one.Epoch, one.Room, want)
 	}
 	if v.in && v.cursor != nil && one.Seq != v.cursor.Seq {
 		c.fail("%s: joined %s again at %d, having seen %d", d.name, one.Room, one.Seq, v.cursor.Seq)
@@ -166,13 +163,13 @@ func (c *checker) message(d *device, v *view, one shown) {
 		c.fail("%s: %s %d after %d", d.name, one.Room, one.Seq, v.cursor.Seq)
 	}
 	c.stands(d, one.Room, c.order(one.Room), one)
-	v.cursor = &place{Pos{c.sim.cfg.Epoch, one.Seq}, one.key()}
+	v.cursor = &place{Pos{v.cursor.Epoch, one.Seq}, one.key()}
 }
 
 // ack checks that what is acked is durable, and always under the same seq.
 func (c *checker) ack(d *device, one shown) {
 	c.acks++
-	rows := c.sim.store.committed[one.Room]
+	rows := d.node.store.committed[one.Room]
 	if one.Seq == 0 || one.Seq > uint64(len(rows)) || rows[one.Seq-1].id != one.ID || rows[one.Seq-1].user != d.user {
 		c.fail("%s: %v, which is not committed", d.name, one)
 	}
@@ -222,25 +219,30 @@ func (c *checker) inTime() {
 
 // settled checks the shard when everything has come to rest.
 func (c *checker) settled() {
-	s := c.sim.runner.shard
-	if n := s.held.Load() + s.open.Load() + s.unacked.Load(); n != 0 || s.resends != 0 || s.opened != 0 || len(s.questions) != 0 {
-		c.fail("at rest, but %d held, %d open (%d), %d unacked, %d resends, %d questions",
-			s.held.Load(), s.open.Load(), s.opened, s.unacked.Load(), s.resends, len(s.questions))
-	}
-	members := 0
-	for _, room := range simRooms {
-		members += c.membership(s, room)
-		c.journal(room)
-	}
-	if n := s.members.Load(); n != int64(members) {
-		c.fail("%d members counted, %d are there", n, members)
+	for _, n := range c.sim.nodes {
+		s := n.runner.shard
+		if n := s.held.Load() + s.open.Load() + s.unplaced.Load() + s.unacked.Load(); n != 0 || s.resends != 0 || s.opened != 0 || len(s.questions) != 0 {
+			c.fail("at rest, but %d held, %d open (%d), %d unplaced, %d unacked, %d resends, %d questions", s.held.Load(),
+				s.open.Load(), s.opened, s.unplaced.Load(), s.unacked.Load(), s.resends, len(s.questions))
+		}
+		if s.early != 0 || len(s.halves) != 0 || len(s.restores) != 0 || len(s.placing.asks) != 0 || len(s.placing.queue) != 0 {
+			c.fail("at rest, but %d early, %v, %v, %v", s.early, s.halves, s.restores, s.placing)
+		}
+		members := 0
+		for _, room := range simRooms {
+			members += c.membership(n, room)
+			c.journal(n, room)
+		}
+		if n := s.members.Load(); n != int64(members) {
+			c.fail("%d members counted, %d are there", n, members)
+		}
 	}
 }
 
-// membership checks that the shard and the devices agree on who is in a room, and
-// returns how many are.
-func (c *checker) membership(s *Shard, room string) int {
-	want := make(map[Outlet]bool)
+// membership checks that a node and the devices agree on who is in a room, and returns
+// how many are on that node.
+func (c *checker) membership(n *node, room string) int {
+	s, want := n.runner.shard, make(map[Outlet]bool)
 	people := make(map[string]string)
 	for _, d := range c.sim.devices {
 		v := d.rooms[room]
@@ -249,7 +251,9 @@ func (c *checker) membership(s *Shard, room string) int {
 			v.asked = 0
 		}
 		if v.in {
-			want[d.line] = true
+			if d.node == n {
+				want[d.line] = true
+			}
 			people[d.user] = d.line.client.Name
 		}
 	}
@@ -276,18 +280,29 @@ func (c *checker) membership(s *Shard, room string) int {
 		c.fail("%s lists %v, want %v", room, here, people)
 	}
 	for _, d := range c.sim.devices {
-		if v := d.rooms[room]; v.in && !maps.Equal(v.people, here) {
+		if v := d.rooms[room]; v.in && d.node == n && !maps.Equal(v.people, here) {
 			c.fail("%s: knows %v in %s, there are %v", d.name, v.people, room, here)
 		}
 	}
 	return len(want)
 }
 
-// journal checks that a room's journal has no holes and nothing twice.
-func (c *checker) journal(room string) {
+// journal checks that a room's journal has no holes and nothing twice, and is the same
+// as that of the bus.
+func (c *checker) journal(n *node, room string) {
 	ids := make(map[string]bool)
 	epoch := uint64(0)
-	for i, r := range c.order(room) {
+	rows := n.rows(room)
+	if want := c.order(room); len(rows) != len(want) {
+		c.fail("journal of %s has %d messages, want %d", room, len(rows), len(want))
+	} else {
+		for i, r := range rows {
+			if w := want[i]; r.pos != w.pos || r.user != w.user || r.id != w.id || r.text != w.text || r.milli != w.milli {
+				c.fail("journal of %s: %v, want %v", room, r, w)
+			}
+		}
+	}
+	for i, r := range rows {
 		name := r.user + " " + r.id
 		if r.pos.Seq != uint64(i+1) || r.pos.Epoch < epoch || ids[name] {
 			c.fail("journal of %s: %v at %d", room, r, i+1)
@@ -303,15 +318,17 @@ func (c *checker) ended() {
 			c.fail("%s: %s was never acked", d.name, s.id)
 		}
 	}
-	stored := make(map[string]uint64)
-	for room, rows := range c.sim.store.committed {
-		for _, r := range rows {
-			stored[room+" "+r.user+" "+r.id] = r.pos.Seq
+	for _, n := range c.sim.nodes {
+		stored := make(map[string]uint64)
+		for room, rows := range n.store.committed {
+			for _, r := range rows {
+				stored[room+" "+r.user+" "+r.id] = r.pos.Seq
+			}
 		}
-	}
-	for name, seq := range c.acked {
-		if stored[name] != seq {
-			c.fail("%s was acked as %d and is stored as %d", name, seq, stored[name])
+		for name, seq := range c.acked {
+			if stored[name] != seq {
+				c.fail("%s was acked as %d and is stored as %d", name, seq, stored[name])
+			}
 		}
 	}
 }

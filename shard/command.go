@@ -15,8 +15,8 @@ const (
 	Typing                //
 	committed             // name, and Epoch and After: everything up to there; or Hash: that Restored message
 	replayed              // answer
+	entry                 // Epoch and After: what is ordered next is of the entry with that N
 	ordered               // see orderedCommand
-	taken                 // Epoch and After: all of the entry with that N has been told
 	settled               // name and Hash; HasPos: it has the place After, since Before
 	elsewhere             // Member is on another node, not one of ours; HasPos: here
 	typing                // likewise

@@ -10,6 +10,7 @@ import (
 // keeps what it said until that is acked, and resumes where it was.
 type device struct {
 	sim    *sim
+	node   *node // that its connection is to
 	user   string
 	name   string
 	line   *line
@@ -79,6 +80,7 @@ func (d *device) connect() {
 	if d.line != nil {
 		d.line.dead = true
 	}
+	d.node = d.sim.nodes[d.sim.rnd.IntN(len(d.sim.nodes))]
 	d.line = &line{sim: d.sim, members: make(map[string]*Member)}
 	d.line.client = Client{User: d.user, Name: fmt.Sprintf("%s-%d", d.user, d.sim.rnd.IntN(2)), Out: d.line}
 	for _, v := range d.rooms {
@@ -93,7 +95,7 @@ func (d *device) connect() {
 func (d *device) end() {
 	for _, room := range simRooms {
 		if m := d.member(room); m != nil && d.sim.lie != goneIsLost {
-			d.sim.runner.post(&Command{Kind: Gone, Member: m})
+			d.node.runner.post(&Command{Kind: Gone, Member: m})
 		}
 	}
 	d.connect()
@@ -125,13 +127,13 @@ func (d *device) join(room string) {
 	}
 	v.joins = append(v.joins, cursor)
 	v.asked++
-	d.sim.runner.post(&cmd)
+	d.node.runner.post(&cmd)
 }
 
 func (d *device) leave(room string) {
 	if m := d.member(room); m != nil {
 		delete(d.line.members, room)
-		d.sim.runner.post(&Command{Kind: Leave, Member: m})
+		d.node.runner.post(&Command{Kind: Leave, Member: m})
 	}
 }
 
@@ -157,7 +159,7 @@ func (d *device) send(one *said) bool {
 	}
 	body := frame.EncodeMessage(one.room, []byte(one.id), d.user, d.line.client.Name, []byte(one.text))
 	cmd := Command{Kind: Say, Member: m, Body: body, Hash: frame.Hash(d.user, []byte(one.id)), Read: d.sim.now}
-	if !d.sim.runner.post(&cmd) {
+	if !d.node.runner.post(&cmd) {
 		body.Release()
 		return false
 	}
@@ -174,7 +176,7 @@ func (d *device) ask(room string, cmd Command) {
 	if cmd.Member == nil || cmd.Kind == Typing && cmd.Member.State() == Pending {
 		return
 	}
-	if d.sim.runner.post(&cmd) && cmd.Kind != Typing {
+	if d.node.runner.post(&cmd) && cmd.Kind != Typing {
 		d.rooms[room].asked++
 	}
 }

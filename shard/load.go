@@ -2,6 +2,7 @@ package shard
 
 import (
 	"nebula/frame"
+	"slices"
 	"time"
 )
 
@@ -50,13 +51,20 @@ func (s *Shard) lags(r *room, cmd *Command) bool {
 	return cmd.Epoch > s.epoch || cmd.Epoch == s.epoch && cmd.After > r.last.Seq
 }
 
+// waits tells whether something that c asked for waits: what it asks now comes after that.
+func (r *room) waits(c *Client) bool {
+	return slices.ContainsFunc(r.waiting, func(cmd Command) bool { return cmd.Member.client == c })
+}
+
 // tendLag lets those try again who have seen more than the room has, and turns away whose
 // time is over.
 func (s *Shard) tendLag(r *room) int64 {
 	if r.askAt <= s.now {
 		r.askAt = s.now + int64(lagAgain)
 		s.resume(r, func(cmd *Command) {
-			if cmd.Kind == Join && cmd.Member.waits == nil && cmd.Read <= s.now && s.lags(r, cmd) {
+			m := cmd.Member
+			late := cmd.Kind == Join && m.waits == nil && cmd.Read <= s.now && s.lags(r, cmd)
+			if late || cmd.Kind != Join && m.State() == Out { // its join was turned down just now
 				s.turnDown(cmd, frame.CodeUnavailable)
 				return
 			}
@@ -149,13 +157,15 @@ func (s *Shard) replay(a *Answer) {
 	r.asked, r.stale = false, false
 	if a.Err != nil || stale || r.missed.above(a.Last) {
 		a.release()
-		if !stale {
-			r.askAt = s.now + int64(loadAgain)
+		r.askAt = s.now + int64(loadAgain)
+		if stale {
+			r.askAt = s.now
 		}
 		return
 	}
 	r.loading = false
 	s.fill(r, a)
+	s.tendRejoin(r)
 	s.resume(r, s.obey)
 }
 

@@ -5,36 +5,38 @@ import (
 	"nebula/frame"
 )
 
-// restored is a Restored message of which only one of two things is known yet: its place,
-// or that it is durable.
-type restored struct {
+// half is a message of which only one of two things is known yet: that it has a place,
+// or that it is durable. The Journal, which is asked first, may be quicker than the
+// mailbox.
+type half struct {
 	pos     Pos
 	durable bool
 }
 
-// half is the newest message of a room that is not in memory of which only one of two
-// things is known yet: that it has a place, or that it is durable. The Journal, which
-// is asked first, may be quicker than the mailbox.
-type half struct {
-	pos     Pos
-	durable bool
+// restored is what a Restored message is known by.
+type restored struct {
+	room string
+	hash uint64
 }
 
 // order takes a message that has its place.
 func (s *Shard) order(cmd *Command) {
 	p := placedOf(cmd)
 	r := s.rooms[p.Room]
+	switch {
+	case s.repeated:
+		p.Body.Release()
+		return
+	case p.Restored:
+		s.restoring(restored{p.Room, p.Hash}, p.pos(), false)
+	case r == nil:
+		s.halve(p.Room, p.pos(), false)
+	}
 	if r == nil { // History has it
-		if !p.Restored {
-			s.halve(p.Room, p.pos(), false)
-		}
 		p.Body.Release()
 		return
 	}
 	s.touch(r)
-	if p.Restored && s.journal != nil {
-		s.restoring(ask{r, p.Hash}, p.pos(), false)
-	}
 	if r.loading {
 		s.hold(r, p)
 		return
@@ -44,10 +46,10 @@ func (s *Shard) order(cmd *Command) {
 
 func (p *Placed) pos() Pos { return Pos{p.Epoch, p.Seq} }
 
-// halve notes one of the two things about a room that is not in memory; whoever makes
-// the room must know what History may not show yet.
+// halve notes one of the two things about the newest message of a room that is not in
+// memory; whoever makes the room must know what History may not show yet.
 func (s *Shard) halve(name string, pos Pos, durable bool) {
-	if s.cfg.Places == nil {
+	if s.halves == nil {
 		return
 	}
 	switch h, ok := s.halves[name]; {
@@ -58,15 +60,27 @@ func (s *Shard) halve(name string, pos Pos, durable bool) {
 	}
 }
 
-// restoring is halve for a Restored message of a room in memory.
-func (s *Shard) restoring(a ask, pos Pos, durable bool) {
-	if h, ok := s.restores[a]; ok && h.durable != durable {
-		delete(s.restores, a)
-		a.room.restoring--
-	} else if !ok {
-		s.restores[a] = restored{pos, durable}
-		a.room.restoring++
+// restoring notes it about a Restored message, and returns what was known.
+func (s *Shard) restoring(key restored, pos Pos, durable bool) (before half) {
+	if s.journal == nil {
+		return half{}
 	}
+	before, ok := s.restores[key]
+	if ok && before.durable != durable {
+		delete(s.restores, key)
+	} else {
+		s.restores[key] = half{pos, durable}
+	}
+	return before
+}
+
+// isRestoring tells whether a Restored message has its place and is not durable yet.
+func (s *Shard) isRestoring(room string, hash uint64) bool {
+	if len(s.restores) == 0 {
+		return false
+	}
+	h, ok := s.restores[restored{room, hash}]
+	return ok && !h.durable
 }
 
 // hold keeps a message until its room is loaded. When too many are held, those of the
@@ -102,8 +116,12 @@ func (s *Shard) take(r *room, p *Placed) {
 		first, known = r.window.find(p.Hash)
 	}
 	switch {
-	case known: // its sender had sent it again meanwhile
-		s.placed(r, p.Hash, Pos{r.tail.epochOf(first.Seq), first.Seq}, first.Milli)
+	case known: // its sender may have sent it again meanwhile: then it has that place only
+		at := Pos{r.tail.epochOf(first.Seq), first.Seq}
+		if at.Epoch != 0 && at != pos && r.tail.remove(pos) {
+			s.rejoin(r)
+		}
+		s.placed(r, p.Hash, at, first.Milli)
 	case pos.above(r.last):
 		s.append(r, p)
 		return
@@ -153,16 +171,15 @@ func (s *Shard) placed(r *room, hash uint64, pos Pos, milli int64) (read int64) 
 	if r.asking == 0 {
 		return 0
 	}
-	a := ask{r, hash}
-	_, early := s.restores[a]
-	s.placing.take(a, func(w *waiter) {
+	restored := s.isRestoring(r.name, hash)
+	s.placing.take(ask{r, hash}, func(w *waiter) {
 		if read == 0 {
 			read = w.at
 			s.accepted.Add(1)
 		}
 		s.unplaced.Add(-1)
 		s.acknowledge(r, pendingAck{
-			pos: pos, milli: milli, client: w.client, body: w.body, at: w.at, resend: w.resend, restored: early,
+			pos: pos, milli: milli, client: w.client, body: w.body, at: w.at, resend: w.resend, restored: restored,
 		})
 	})
 	return read
@@ -201,8 +218,13 @@ func (s *Shard) settleLoaded(r *room) {
 	}
 }
 
-// entry takes note that all of an entry has come.
+// entry takes note of an entry whose messages follow. One that was taken before is
+// passed over.
 func (s *Shard) entry(epoch, n uint64) {
+	s.repeated = epoch == s.epoch && n <= s.known
+	if s.repeated {
+		return
+	}
 	s.known = n
 	if epoch != s.epoch {
 		s.epoch = epoch

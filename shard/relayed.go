@@ -25,10 +25,10 @@ func (r *Runner) postEntry(o *Ordered) {
 		}
 		return
 	}
+	r.box = append(r.box, Command{Kind: entry, Epoch: o.Epoch, After: o.N})
 	for i := range o.Messages {
 		r.box = append(r.box, orderedCommand(&o.Messages[i]))
 	}
-	r.box = append(r.box, Command{Kind: taken, Epoch: o.Epoch, After: o.N})
 }
 
 // orderedCommand packs a message that has its place; placedOf unpacks it.

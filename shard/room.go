@@ -39,7 +39,6 @@ type room struct {
 	pending   []pendingAck // by time of arrival
 	late      int          // how many of pending, from the first, were answered error/internal
 	asking    int          // how many wait in Shard.placing
-	restoring int          // of Shard.restores
 	rejoining bool         // its members are to be answered joined at the end of the turn
 
 	// The open turn: frames to send, with a reference each.
@@ -62,7 +61,7 @@ type room struct {
 
 // quiet tells whether all that was ordered is known to be durable.
 func (r *room) quiet() bool {
-	return r.restoring == 0 && r.committed == later(later(r.last, r.ahead), r.missed)
+	return r.committed == later(later(r.last, r.ahead), r.missed)
 }
 
 // roomOf returns the room, made and being loaded if it was cold.
@@ -97,11 +96,12 @@ func (s *Shard) roomOf(name string) *room {
 func (s *Shard) join(cmd *Command) {
 	m := cmd.Member
 	r := s.roomOf(m.name)
-	if r.loading || s.lags(r, cmd) {
+	if r.loading || s.lags(r, cmd) || r.waits(m.client) {
 		s.wait(r, cmd)
 		return
 	}
 	s.touch(r)
+	s.tendRejoin(r)
 	s.flush(r)
 	if m.room == nil {
 		s.enter(r, m)

@@ -77,10 +77,9 @@ func (s *Shard) write(m *Member, cmd *Command, seq uint64, milli int64) bool {
 // committed its resends wait with it, no more of them than a mailbox holds.
 func (s *Shard) sayAgain(m *Member, cmd *Command, first Seen) {
 	r := m.room
-	_, restored := s.restores[ask{r, cmd.Hash}]
 	ack := pendingAck{
 		pos: Pos{r.tail.epochOf(first.Seq), first.Seq}, milli: first.Milli, client: m.client, body: cmd.Body, at: cmd.Read,
-		restored: restored,
+		restored: s.isRestoring(r.name, cmd.Hash),
 	}
 	if ack.waits(r.committed) {
 		if s.resends >= s.cfg.Mailbox {
@@ -127,27 +126,25 @@ func (s *Shard) acked(ack *pendingAck) {
 func (s *Shard) commit(cmd *Command) {
 	r, pos := s.rooms[cmd.name], Pos{cmd.Epoch, cmd.After}
 	switch {
-	case r != nil && cmd.Hash != 0:
-		s.touch(r)
-		s.commitRestored(r, cmd.Hash)
-	case r != nil && pos.above(r.committed):
+	case cmd.Hash != 0:
+		s.commitRestored(cmd.name, cmd.Hash)
+	case r == nil:
+		s.halve(cmd.name, pos, true)
+	case pos.above(r.committed):
 		s.touch(r)
 		r.committed = pos
 		s.ackUpTo(r, pos)
-	case r == nil && cmd.Hash == 0:
-		s.halve(cmd.name, pos, true)
 	}
 }
 
 // commitRestored takes a Notice about a Restored message. What was given to the Journal
 // before is durable too.
-func (s *Shard) commitRestored(r *room, hash uint64) {
-	a := ask{r, hash}
-	h := s.restores[a]
-	s.restoring(a, h.pos, true)
-	if h.pos == (Pos{}) {
-		return // its entry is still to come
+func (s *Shard) commitRestored(name string, hash uint64) {
+	r, h := s.rooms[name], s.restoring(restored{name, hash}, Pos{}, true)
+	if r == nil || h.pos == (Pos{}) { // or its entry is still to come
+		return
 	}
+	s.touch(r)
 	for i := range r.pending {
 		if p := &r.pending[i]; p.pos == h.pos {
 			p.restored = false

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"flag"
 	"fmt"
+	"nebula/frame"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -136,7 +137,7 @@ func verbOf(pattern string, do func(w *world, arg []string)) verb {
 
 // perform does what one line says; false: it says nothing that is known.
 func (w *world) perform(line string) bool {
-	for _, v := range slices.Concat(talk, events, settings) {
+	for _, v := range slices.Concat(talk, events, cluster, settings) {
 		if arg := v.pattern.FindStringSubmatch(line); arg != nil {
 			v.do(w, arg[1:])
 			return true
@@ -232,8 +233,67 @@ var events = []verb{
 		c := &w.start().counters
 		w.note("members %d, accepted %d, duplicate %d, busy %d, rejected %d, deliveries %d, unacked %d", c.members.Load(),
 			c.accepted.Load(), c.duplicate.Load(), c.busy.Load(), c.rejected.Load(), c.deliveries.Load(), c.unacked.Load())
+		if w.relay != nil {
+			w.note("unplaced %d, held early %d", c.unplaced.Load(), w.shard.early)
+		}
 	}),
 }
+
+// cluster is what the bus and the other nodes do.
+var cluster = []verb{
+	verbOf(`relay (takes|is full|refuses|says here)`, func(w *world, arg []string) {
+		w.relay.verdict = map[string]Verdict{"takes": Taken, "is full": Full, "refuses": Refused, "says here": Here}[arg[0]]
+	}),
+	verbOf(`relay was told`, func(w *world, _ []string) {
+		for _, one := range w.relay.told {
+			w.note("%s", one)
+		}
+		w.relay.told = nil
+	}),
+	verbOf(`(place|journal) (.*)`, func(w *world, arg []string) {
+		var messages []Placed
+		for one := range strings.SplitSeq(arg[1], ", ") {
+			m := placedPattern.FindStringSubmatch(one)
+			if m == nil {
+				w.t.Fatalf("not understood: %q", one)
+			}
+			p := Placed{
+				Epoch: uint64(number(m[1])), Seq: uint64(number(m[2])), Hash: frame.Hash(m[4], []byte(m[3])), Milli: w.now / 1e6,
+				Room: cmp.Or(m[5], "r"), Restored: m[6] != "", Read: w.now,
+			}
+			w.journal(&p, m[3], m[4])
+			if arg[0] == "journal" {
+				continue
+			}
+			p.Body = frame.EncodeMessage(p.Room, []byte(m[3]), m[4], m[4], []byte("by the bus"))
+			p.Body.Stamp(p.Seq, p.Milli)
+			messages = append(messages, p)
+		}
+		if arg[0] == "place" {
+			w.place(messages)
+		}
+	}),
+	verbOf(`epoch (\d+) begins`, func(w *world, arg []string) {
+		w.epoch = uint64(number(arg[0]))
+		w.place(nil)
+	}),
+	verbOf(`settle (\w+) of (\S+): (?:at (\d+)|unknown)`, func(w *world, arg []string) {
+		w.step(Command{
+			Kind: settled, name: "r", Hash: frame.Hash(arg[1], []byte(arg[0])), HasPos: arg[2] != "",
+			After: uint64(number(arg[2])), Before: uint64(w.now / 1e6),
+		})
+	}),
+	verbOf(`(\S+) (comes|goes) elsewhere(?: as (\S+))?`, func(w *world, arg []string) {
+		w.elsewhere(frame.User{ID: arg[0], Name: cmp.Or(arg[2], arg[0])}, arg[1] == "comes")
+	}),
+	verbOf(`(\S+) types elsewhere`, func(w *world, arg []string) {
+		w.step(Command{Kind: typing, Member: stranger("r", frame.User{ID: arg[0], Name: arg[0]})})
+	}),
+	verbOf(`reload`, func(w *world, _ []string) { w.step(Command{Kind: reload}) }),
+}
+
+// placedPattern is a message in an entry: place, id, user, room, and whether it is one that was restored.
+var placedPattern = regexp.MustCompile(`^(\d+):(\d+) (\w+) of (\w+)(?: in (\w+))?( restored)?$`)
 
 // settings come before the first event.
 var settings = []verb{
@@ -243,6 +303,13 @@ var settings = []verb{
 			w.cfg.Epoch = uint64(number(one))
 			w.cfg.Epochs = append(w.cfg.Epochs, w.cfg.Epoch)
 		}
+	}),
+	verbOf(`with a cluster at epoch (\d+), entry (\d+)`, func(w *world, arg []string) {
+		w.relay = &relay{verdict: Taken}
+		w.epoch, w.entry = uint64(number(arg[0])), uint64(number(arg[1]))
+	}),
+	verbOf(`with (\S+) elsewhere`, func(w *world, arg []string) {
+		w.relay.people = append(w.relay.people, frame.User{ID: arg[0], Name: arg[0]})
 	}),
 	verbOf(`with send-bytes (\d+)`, func(w *world, arg []string) { w.cfg.SendBytes = number(arg[0]) }),
 	verbOf(`with a mailbox of (\d+)`, func(w *world, arg []string) { w.cfg.Mailbox = number(arg[0]) }),

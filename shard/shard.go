@@ -57,10 +57,11 @@ type Shard struct {
 	epoch    uint64   // of the newest entry; without a cluster of this start
 	epochs   []uint64 // all that are known here, rising
 	known    uint64   // N of the newest entry
+	repeated bool     // what is ordered now was ordered before
 	placing  placing
-	early    int              // messages that wait for their room to load
-	halves   map[string]half  // of rooms that are not in memory
-	restores map[ask]restored // of rooms in memory
+	early    int             // messages that wait for their room to load
+	halves   map[string]half // of rooms that are not in memory; nil: no cluster
+	restores map[restored]half
 
 	counters
 }
@@ -72,7 +73,7 @@ func newShard(cfg *Config, index int, j Journal, h History, relay Relay) *Shard 
 		delay: NewHistogram(nil), acks: NewHistogram(nil), epoch: cfg.Epoch, epochs: cfg.Epochs,
 	}
 	if cfg.Places != nil {
-		s.halves, s.restores = make(map[string]half), make(map[ask]restored)
+		s.halves, s.restores = make(map[string]half), make(map[restored]half)
 		s.entry(cfg.Places[index].Epoch, cfg.Places[index].Seq)
 	}
 	return s
@@ -96,10 +97,10 @@ func (s *Shard) step(now int64, cmd *Command) {
 		s.commit(cmd)
 	case replayed:
 		s.replay(cmd.answer)
+	case entry:
+		s.entry(cmd.Epoch, cmd.After)
 	case ordered:
 		s.order(cmd)
-	case taken:
-		s.entry(cmd.Epoch, cmd.After)
 	case settled:
 		s.settle(cmd)
 	case elsewhere:
@@ -193,14 +194,15 @@ func (s *Shard) EndTurn(now int64) (next int64) {
 
 // tend does what r needs now and returns when it needs more.
 func (s *Shard) tend(r *room, hold int64) (next int64) {
-	s.tendRejoin(r)
-	next = min(s.tendLeaving(r), s.tendPresence(r), s.tendPending(r))
-	switch {
+	next = never
+	switch { // first, since what waited may change the rest
 	case r.loading:
-		next = min(next, s.tendLoad(r))
+		next = s.tendLoad(r)
 	case len(r.waiting) > 0:
-		next = min(next, s.tendLag(r))
+		next = s.tendLag(r)
 	}
+	s.tendRejoin(r)
+	next = min(next, s.tendLeaving(r), s.tendPresence(r), s.tendPending(r))
 	if len(r.frames) > 0 {
 		if due := r.sent + hold; due > s.now {
 			return min(next, due)

@@ -16,6 +16,7 @@ const (
 	simSteps  = 600 // of one seed
 	calmEvery = 150 // steps between two times at which all has to be settled
 	calmFor   = 15 * time.Second
+	simGrace  = time.Second
 )
 
 var seeds = flag.Int("seeds", 20, "how many seeds the simulation plays")
@@ -33,57 +34,47 @@ const (
 	historyForgetsWindow
 	goneIsLost
 	commitIsLost
+	entryIsLost
+	entriesSwap
+	busForgetsIDs
+	busSettlesAll
+	presenceIsLost
 )
 
-// sim is a Runner without its goroutine, its store and its clients, in virtual
-// time: what happens is drawn from rnd alone. Ports refuse, answers come late, in
-// any order or never, connections end, and the process is killed now and then.
+// sim is some nodes without goroutines, and their clients, in virtual time: what happens
+// is drawn from rnd alone. Ports refuse, answers come late, in any order or never,
+// connections end, and processes are killed now and then.
 type sim struct {
 	rnd     *rand.Rand
 	lie     lie
-	cfg     Config
 	now     int64
-	store   *store
-	runner  *Runner
-	asked   []Request // to History, not answered yet
+	nodes   []*node
+	bus     *simBus // nil: one machine
 	devices []*device
 	check   checker
 	trace   hash.Hash64
 	events  int
+	starts  int
 }
 
 var simRooms = []string{"r", "s", "t"}
 
-func newSim(seed uint64, l lie) *sim {
+// newSim returns a simulation of one machine, or of a cluster.
+func newSim(seed uint64, l lie, nodes int) *sim {
 	s := &sim{
-		rnd: rand.New(rand.NewPCG(seed, 0)), lie: l, now: time.Unix(1_700_000_000, 0).UnixNano(), store: newStore(),
-		trace: fnv.New64a(), cfg: Config{Shards: 1, Epoch: 1, Grace: time.Second, Mailbox: 4},
+		rnd: rand.New(rand.NewPCG(seed, 0)), lie: l, now: time.Unix(1_700_000_000, 0).UnixNano(), trace: fnv.New64a(),
 	}
-	s.cfg.Now = func() int64 { return s.now }
-	s.cfg.Busy = func() float64 { return float64(s.now/1e9%10) / 10 }
 	s.check = checker{sim: s, acked: make(map[string]uint64)}
+	if nodes > 1 {
+		s.bus = newSimBus(s)
+	}
+	for range nodes {
+		s.nodes = append(s.nodes, newNode(s))
+	}
 	for i := range 7 {
 		s.devices = append(s.devices, newDevice(s, fmt.Sprintf("user%d", i/2), fmt.Sprintf("d%d", i)))
 	}
-	s.start()
 	return s
-}
-
-func (s *sim) start() {
-	s.cfg = s.cfg.withDefaults()
-	s.runner = newRunner(newShard(&s.cfg, 0, simJournal{s}, s.store, nil))
-	close(s.runner.ended)
-}
-
-// simJournal is the store's Journal, or one that loses records.
-type simJournal struct{ *sim }
-
-func (j simJournal) Append(r Record) bool {
-	if j.lie == journalDrops && j.chance(20) {
-		r.Body.Release()
-		return true
-	}
-	return j.store.Append(r)
 }
 
 // chance is true once in n times.
@@ -142,27 +133,27 @@ func (s *sim) happen() {
 	case n < 77:
 		d.line.dead = true // its end comes later
 	case n < 79:
-		s.store.full = s.chance(3)
+		d.node.store.full = s.chance(3)
 	case n < 81:
-		s.store.deaf = s.chance(3)
-	case n < 90:
-		s.commit(s.rnd.IntN(len(s.store.taken) + 1))
+		d.node.store.deaf = s.chance(3)
+	case n < 88:
+		d.node.commit(s.rnd.IntN(len(d.node.store.taken) + 1))
+	case n < 95:
+		d.node.answer(s.chance(5))
 	case n < 99:
-		s.answer(s.chance(5))
+		if s.bus != nil {
+			s.bus.happen(d.node)
+		}
 	case s.chance(4):
-		s.restart()
+		d.node.restart()
 	}
 }
 
-// work has the mailbox worked off and everybody look.
+// work has the mailboxes worked off and everybody look.
 func (s *sim) work() {
-	s.runner.work()
-	select {
-	case <-s.runner.wake:
-		s.runner.ownTurn()
-	default:
+	for _, n := range s.nodes {
+		n.work()
 	}
-	s.asked = append(s.asked, s.store.questions()...)
 	for _, d := range s.devices {
 		for _, one := range d.line.take() {
 			fmt.Fprintln(s.trace, s.now, d.name, one)
@@ -174,75 +165,25 @@ func (s *sim) work() {
 // pass lets time go by, with a turn whenever the shard wants one.
 func (s *sim) pass(d time.Duration) {
 	for end := s.now + int64(d); s.now < end; {
-		s.now = min(max(s.runner.next, s.now+1), end)
-		s.runner.ownTurn()
+		next := end
+		for _, n := range s.nodes {
+			next = min(next, n.runner.next)
+		}
+		s.now = max(next, s.now+1)
+		for _, n := range s.nodes {
+			n.runner.ownTurn()
+		}
 		s.work()
 		s.check.inTime()
 	}
 }
 
-func (s *sim) commit(n int) {
-	if n == 0 {
-		return
-	}
-	if s.lie == acksBeforeCommit {
-		last := s.store.taken[len(s.store.taken)-1]
-		s.runner.post(&Command{Kind: committed, name: last.room, Epoch: last.pos.Epoch, After: last.pos.Seq})
-		return
-	}
-	for _, notice := range s.store.commit(n) {
-		if s.lie != commitIsLost || !s.chance(20) {
-			s.runner.post(&Command{Kind: committed, name: notice.Room, Epoch: notice.Epoch, After: notice.Seq, Hash: notice.Hash})
-		}
-	}
-}
-
-// answer has History answer one of its questions.
-func (s *sim) answer(fails bool) {
-	if len(s.asked) == 0 {
-		return
-	}
-	i := s.rnd.IntN(len(s.asked))
-	q := s.asked[i]
-	s.asked = append(s.asked[:i], s.asked[i+1:]...)
-	a := s.store.answer(q)
-	switch {
-	case fails:
-		a.release()
-		a = Answer{Request: q, Err: errStore}
-	case s.lie == historyForgetsWindow:
-		a.IDs = nil
-	case s.lie == historyForgetsNewest && q.Kind == Load && len(a.Messages) > 0:
-		last := len(a.Messages) - 1
-		a.Messages[last].Release()
-		a.Messages, a.Epochs, a.Last.Seq = a.Messages[:last], a.Epochs[:last], a.Last.Seq-1
-	}
-	s.runner.post(&Command{Kind: replayed, answer: &a})
-}
-
-// restart is a kill and a new start. What was being committed may have been.
-func (s *sim) restart() {
-	s.runner.close()
-	if len(s.store.taken) > 0 {
-		s.store.commit(s.rnd.IntN(len(s.store.taken)))
-	}
-	s.store.taken, s.asked = nil, nil
-	s.cfg.Epochs = append(s.cfg.Epochs[:len(s.cfg.Epochs):len(s.cfg.Epochs)], s.cfg.Epoch+1)
-	s.cfg.Epoch++
-	s.start()
-	for _, d := range s.devices {
-		d.connect()
-	}
-}
-
 // calm lets everything come to rest.
 func (s *sim) calm() {
-	s.store.full, s.store.deaf = false, false
 	for range int(calmFor / (100 * time.Millisecond)) {
-		for len(s.asked) > 0 {
-			s.answer(false)
+		for _, n := range s.nodes {
+			n.calm()
 		}
-		s.commit(len(s.store.taken))
 		s.work()
 		s.pass(100 * time.Millisecond)
 	}
@@ -252,14 +193,20 @@ func (s *sim) calm() {
 		}
 	}
 	s.work()
-	s.pass(2 * s.cfg.Grace)
+	for range 10 { // the last goings are told to other nodes
+		s.pass(simGrace / 2)
+		for _, n := range s.nodes {
+			n.calm()
+		}
+		s.work()
+	}
 	s.check.settled()
 }
 
 // settle has every device resend what was not acked, until nothing is left.
 func (s *sim) settle() {
 	s.calm()
-	for round := 0; round < 3; round++ {
+	for round := 0; round < 5; round++ {
 		for _, d := range s.devices {
 			for _, said := range slices.Clone(d.outbox) {
 				if d.member(said.room) == nil {
@@ -268,6 +215,7 @@ func (s *sim) settle() {
 				}
 				d.send(said)
 				s.work()
+				d.node.calm()
 			}
 		}
 		s.calm()
@@ -280,7 +228,9 @@ func (s *sim) close() {
 	for range 20 {
 		s.happen()
 	}
-	s.runner.close()
+	for _, n := range s.nodes {
+		n.runner.close()
+	}
 }
 
 func (s *sim) complain(format string, args ...any) {
@@ -288,10 +238,16 @@ func (s *sim) complain(format string, args ...any) {
 }
 
 func TestSimulation_KeepsEveryPromise(t *testing.T) {
+	for name, nodes := range map[string]int{"one machine": 1, "cluster": 3} {
+		t.Run(name, func(t *testing.T) { keepsEveryPromise(t, nodes) })
+	}
+}
+
+func keepsEveryPromise(t *testing.T, nodes int) {
 	before := frame.Live()
 	var resumed, acks, refused, starts int
 	for seed := range uint64(*seeds) {
-		s := newSim(seed, honest)
+		s := newSim(seed, honest, nodes)
 		s.run()
 		for i, problem := range s.check.problems {
 			if i < 5 {
@@ -301,7 +257,7 @@ func TestSimulation_KeepsEveryPromise(t *testing.T) {
 		if n := frame.Live(); n != before {
 			t.Fatalf("seed %d: %d Bufs left over", seed, n-before)
 		}
-		resumed, acks, refused, starts = resumed+s.check.resumed, acks+s.check.acks, refused+s.check.refused, starts+int(s.cfg.Epoch)
+		resumed, acks, refused, starts = resumed+s.check.resumed, acks+s.check.acks, refused+s.check.refused, starts+s.starts
 	}
 	t.Logf("%d resumed, %d acks, %d refused, %d starts", resumed, acks, refused, starts)
 	if min(resumed, acks, refused) < 50**seeds || starts < 3**seeds {
@@ -310,14 +266,16 @@ func TestSimulation_KeepsEveryPromise(t *testing.T) {
 }
 
 func TestSimulation_SameSeedSameTrace(t *testing.T) {
-	var sums [3]uint64
-	for i, seed := range []uint64{7, 7, 8} {
-		s := newSim(seed, honest)
-		s.run()
-		sums[i] = s.trace.Sum64()
-	}
-	if sums[0] != sums[1] || sums[0] == sums[2] {
-		t.Errorf("got traces %x, %x of one seed and %x of another", sums[0], sums[1], sums[2])
+	for _, nodes := range []int{1, 3} {
+		var sums [3]uint64
+		for i, seed := range []uint64{7, 7, 8} {
+			s := newSim(seed, honest, nodes)
+			s.run()
+			sums[i] = s.trace.Sum64()
+		}
+		if sums[0] != sums[1] || sums[0] == sums[2] {
+			t.Errorf("%d nodes: got traces %x, %x of one seed and %x of another", nodes, sums[0], sums[1], sums[2])
+		}
 	}
 }
 
@@ -328,13 +286,25 @@ func TestSimulation_SeesThroughLies(t *testing.T) {
 		"outlet doubles": outletDoubles, "history forgets the newest": historyForgetsNewest,
 		"history forgets the window": historyForgetsWindow, "gone is lost": goneIsLost, "commit is lost": commitIsLost,
 	} {
-		t.Run(name, func(t *testing.T) {
-			s := newSim(1, l)
-			s.run()
-			if len(s.check.problems) == 0 {
-				t.Fatal("not noticed")
-			}
-			t.Log(s.check.problems[0])
-		})
+		t.Run(name, func(t *testing.T) { seesThrough(t, l, 1) })
 	}
+	for name, l := range map[string]lie{
+		"acks before the commit": acksBeforeCommit, "an entry is lost": entryIsLost, "entries swap": entriesSwap,
+		"the bus forgets ids": busForgetsIDs, "the bus settles all": busSettlesAll, "presence is lost": presenceIsLost,
+		"outlet drops": outletDrops, "history forgets the newest": historyForgetsNewest, "gone is lost": goneIsLost,
+	} {
+		t.Run("in a cluster "+name, func(t *testing.T) { seesThrough(t, l, 3) })
+	}
+}
+
+func seesThrough(t *testing.T, l lie, nodes int) {
+	for seed := range uint64(5) {
+		s := newSim(seed, l, nodes)
+		s.run()
+		if len(s.check.problems) > 0 {
+			t.Log(s.check.problems[0])
+			return
+		}
+	}
+	t.Fatal("not noticed")
 }

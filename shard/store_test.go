@@ -16,6 +16,8 @@ type row struct {
 	hash           uint64
 	id, user, name string
 	text           string
+	restored       bool
+	entry          int // of a simulated bus that brought it, from 1
 }
 
 // store is a Journal and a History in memory, as slow and as full as a test wants.
@@ -45,6 +47,16 @@ func (s *store) Append(r Record) bool {
 	return true
 }
 
+// append takes a row of an entry of the bus, once.
+func (s *store) append(r row) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	same := func(o row) bool { return o.room == r.room && o.pos == r.pos }
+	if !slices.ContainsFunc(s.taken, same) && !slices.ContainsFunc(s.committed[r.room], same) {
+		s.taken = append(s.taken, r)
+	}
+}
+
 func (s *store) Replay(q Request) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -55,13 +67,19 @@ func (s *store) Replay(q Request) bool {
 	return true
 }
 
-// commit makes the first n of what was taken durable. There is one notice a room.
+// commit makes the first n of what was taken durable. There is one notice a room, and
+// one for each that was restored, which is stored unless the room has it.
 func (s *store) commit(n int) (notices []Notice) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range s.taken[:n] {
+		if r.restored {
+			s.restore(r)
+			notices = append(notices, Notice{Shard: r.shard, Room: r.room, Hash: r.hash})
+			continue
+		}
 		s.committed[r.room] = append(s.committed[r.room], r)
-		i := slices.IndexFunc(notices, func(n Notice) bool { return n.Room == r.room })
+		i := slices.IndexFunc(notices, func(n Notice) bool { return n.Room == r.room && n.Hash == 0 })
 		if i < 0 {
 			i = len(notices)
 			notices = append(notices, Notice{Shard: r.shard, Room: r.room})
@@ -70,6 +88,19 @@ func (s *store) commit(n int) (notices []Notice) {
 	}
 	s.taken = s.taken[n:]
 	return notices
+}
+
+// restore stores r at its place, which may be before others; s.mu must be held.
+func (s *store) restore(r row) {
+	rows := s.committed[r.room]
+	if slices.ContainsFunc(rows, func(o row) bool { return o.hash == r.hash }) {
+		return
+	}
+	i := len(rows)
+	for i > 0 && rows[i-1].pos.above(r.pos) {
+		i--
+	}
+	s.committed[r.room] = slices.Insert(rows, i, r)
 }
 
 // questions takes what was asked.

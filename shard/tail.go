@@ -68,6 +68,18 @@ func (t *tail) insert(body *frame.Buf, pos Pos) bool {
 	return true
 }
 
+// remove drops the message at a place; false: it is not in memory.
+func (t *tail) remove(pos Pos) bool {
+	for i := range t.bodies {
+		if t.pos(i) == pos {
+			t.bodies[i].Release()
+			t.bodies, t.epochs = slices.Delete(t.bodies, i, i+1), slices.Delete(t.epochs, i, i+1)
+			return true
+		}
+	}
+	return false
+}
+
 // epochOf returns the epoch of the newest message with the number seq; 0: it is not in
 // memory, and so durable.
 func (t *tail) epochOf(seq uint64) uint64 {

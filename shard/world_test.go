@@ -26,8 +26,11 @@ type world struct {
 	now      int64
 	busy     float64
 	store    *store
-	slow     bool // History answers only when told to
-	bare     bool // no Journal, no History
+	slow     bool   // History answers only when told to
+	bare     bool   // no Journal, no History
+	relay    *relay // nil: not in a cluster
+	epoch    uint64 // of the bus
+	entry    uint64 // N of its newest entry
 	shard    *Shard
 	visitors map[string]*visitor
 	order    []string
@@ -52,9 +55,14 @@ func newWorld(t *testing.T) *world {
 func (w *world) start() *Shard {
 	if w.shard == nil {
 		w.cfg = w.cfg.withDefaults()
-		w.shard = newShard(&w.cfg, 0, w.store, w.store, nil)
-		if w.bare {
+		switch {
+		case w.relay != nil:
+			w.cfg.Places = []Pos{{w.epoch, w.entry}}
+			w.shard = newShard(&w.cfg, 0, w.store, w.store, w.relay)
+		case w.bare:
 			w.shard = newShard(&w.cfg, 0, nil, nil, nil)
+		default:
+			w.shard = newShard(&w.cfg, 0, w.store, w.store, nil)
 		}
 	}
 	return w.shard
