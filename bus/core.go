@@ -25,9 +25,9 @@ type core struct {
 	stats  stats
 	poke   chan struct{} // has heads compared now
 
-	// Static after construction; lease.go and presence.go set them. others returns the
-	// names of the other live nodes, and whether these are all; note takes what comes over
-	// a partition's channel and is no entry.
+	// Static after construction; the directory's. others returns the names of the other
+	// live nodes, and whether these are all; note takes what comes over a partition's
+	// channel and is no entry.
 	others func() (names []string, complete bool)
 	note   func(partition int, s string)
 

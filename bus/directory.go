@@ -75,7 +75,6 @@ func newDirectory(c *core) *directory {
 		d.rosters = append(d.rosters, newRoster(c.cfg.Node))
 		d.mirrors = append(d.mirrors, newMirror())
 	}
-	c.others, c.note = d.others, d.note
 	return d
 }
 
@@ -176,8 +175,9 @@ func (d *directory) peers() []Peer {
 	return d.roll.peers()
 }
 
-// others returns the names of the other nodes that live, and whether that is all: each
-// node had the time to renew its lease on a bus that lost it.
+// others returns the names of the other nodes that live. They are all that there are
+// once each has had the time to renew its lease, which the bus may have lost too, before
+// this node's eyes.
 func (d *directory) others() (names []string, complete bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

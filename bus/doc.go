@@ -26,6 +26,21 @@
 // they may have been acked, and it takes back and applies again what came after the
 // last common entry.
 //
+// # Nodes and presence
+//
+// Each node renews a lease (lease.go, roll.go). A node whose lease stood still for 9 s is
+// dead; each node measures that by itself, and time in which it could not look does not
+// count, so that nobody dies of an outage of the bus. Of two processes with one name the
+// one that started later has it; the other is refused.
+//
+// A node keeps its members of each partition in a hash with a version (roster.go). A
+// change goes there and is published in one step, if the hash is of the version before
+// it; else, and whenever the bus has another version, the node writes all anew, in parts
+// that nobody reads before the last. The others keep a replica of it (mirror.go): a change
+// that follows directly is made, and what has a hole before it, or differs in two
+// comparisons a second apart, is read as a whole. So who is where is right again 2 to 3 s
+// after the bus is, 12 s after a node died at the latest.
+//
 // # Goroutines
 //
 // Of each partition: a sequencer (one batch in flight, which makes the queue's order
@@ -33,7 +48,7 @@
 // alone applies entries, reads the log, and brings the partition back. One watcher
 // compares all heads every second, so that a lost last message and a rolled-back idle bus are
 // noticed, finds out that the bus is back, and asks for an entry of this node's own if
-// none came back lately, for Ready. The directory has three: see there. Each call to
+// none came back lately, for Ready. The directory has four (directory.go). Each call to
 // Redis runs on a goroutine of its own that is left behind when its time is up, one at a
 // time for each caller (lane.go). All end with Close.
 //
@@ -51,8 +66,10 @@
 // The queue of a partition holds 16 batches of up to 128 messages or 64 KiB: past them
 // Publish says Busy; so it does when 64 batches have not come back. The inbox of a
 // receiver holds 1 MiB: past that live entries are dropped and read from the log. An
-// entry that Apply refuses is offered again, and nothing behind it is kept. What
-// the directory's queues do stands there.
+// entry that Apply refuses is offered again, and nothing behind it is kept. Changes of
+// presence wait as a set that is never larger than the members. Of typing 256 notices
+// wait, and more are dropped; of what other nodes say 512: if one more was of presence,
+// the next shows that it is missing.
 //
 // # What Redis must be
 //
@@ -77,4 +94,7 @@
 //     What is older the caller must know, or is LATE.
 //   - 2026-11: epochs are at least Unix ms: a plain +1 could be given twice if the raise itself is
 //     rolled back.
+//   - 2026-11: a member's entry says since when, and the newest of several nodes' names is
+//     shown: clocks decide about a name, and about nothing else.
+//   - 2026-11: members are read by one HGETALL, as they are at one moment: 20,000 take 14 ms.
 package bus

@@ -12,7 +12,7 @@ import "strconv"
 //	nebula:{p}:seq:0,1  hash: room -> newest seq; likewise
 //	nebula:{p}:epochs   hash: epoch -> n of its first entry
 //	nebula:{p}:ready    hash: node -> epoch for which it put back what it holds
-//	nebula:{p}:who:NODE hash: room NUL user -> name, and "" -> version
+//	nebula:{p}:who:NODE hash: room NUL user -> since (48 bits) and name, and "" -> version
 //	nebula:{nodes}      hash: node -> its lease, and "" -> partitions
 type keys struct {
 	meta, log, ids0, ids1, seq0, seq1, epochs, ready string

@@ -99,6 +99,7 @@ func (m *memory) Forked(partition int, common Pos) {
 	for n > 0 && all[n-1].Entry.N > common.N {
 		n--
 		delete(m.stored[all[n].Room], all[n].Hash)
+		m.answers[fmt.Sprint(all[n].Room, all[n].Hash)] = Result{} // whoever waits for the ack
 	}
 	for _, k := range all[n:] {
 		m.seqs[k.Room] = 0

@@ -68,7 +68,7 @@ func (r *receiver) onePast(kept []Kept, last Pos) error {
 
 // putAll puts the entries back in calls of a bounded size.
 func (r *receiver) putAll(epoch uint64, lost *lostEntries) error {
-	k := &r.p.keys
+	k, first := &r.p.keys, lost.next
 	for lost.next <= lost.place.N {
 		args := []string{strconv.FormatUint(epoch, 10)}
 		from, size := lost.next, 0
@@ -85,8 +85,8 @@ func (r *receiver) putAll(epoch uint64, lost *lostEntries) error {
 		if err != nil {
 			return err
 		}
-		r.log.Info("put back what the bus lost", "partition", r.p.index, "from", from, "to", lost.next-1)
 	}
+	r.log.Info("put back what the bus lost", "partition", r.p.index, "from", first, "to", r.place.N)
 	return nil
 }
 

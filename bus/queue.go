@@ -30,7 +30,7 @@ type batch struct {
 	drafts []draft
 	body   []byte // the messages, encoded
 	began  int64  // when the first one came, Unix ns
-	pos    Pos    // of the entry that it became
+	pos    Pos    // of the entry that it became, or of a later one
 }
 
 // draft is what is remembered of a Draft besides its bytes.
@@ -38,7 +38,6 @@ type draft struct {
 	room         string
 	hash         uint64
 	floor, known uint64
-	answered     bool // it was in the log before
 }
 
 func newQueue() *queue { return &queue{wake: make(chan struct{}, 1)} }

@@ -17,7 +17,6 @@ type Redis struct {
 	partitions []*partition
 	directory  *directory
 	stop       context.CancelFunc
-	began      time.Time
 
 	closing sync.Once
 }
@@ -37,14 +36,14 @@ func NewRedis(cfg Config, rooms Rooms, ledger Ledger) (*Redis, error) {
 		connected: make(chan struct{}), poke: make(chan struct{}, 1),
 	}
 	c.stats.publish, c.stats.lag = shard.NewHistogram(nil), shard.NewHistogram(nil)
-	r := &Redis{core: c, began: time.Now()}
+	r := &Redis{core: c}
 	c.ctx, r.stop = context.WithCancel(context.Background())
 	for index := range cfg.Partitions {
 		r.partitions = append(r.partitions, newPartition(index, option.SelectDB))
 	}
 	r.directory = newDirectory(c)
 	c.note = r.directory.note
-	c.others = r.others
+	c.others = r.directory.others
 	return r, nil
 }
 
@@ -102,20 +101,6 @@ func (r *Redis) Elsewhere(partition int, room string) []Person {
 // Peers returns the other nodes that live.
 func (r *Redis) Peers() []Peer { return r.directory.peers() }
 
-// others returns the names of the other nodes that live. They are all that there are
-// once each has had the time to renew its lease, which the bus may have lost too.
-func (r *Redis) others() (names []string, complete bool) {
-	for _, peer := range r.directory.peers() {
-		names = append(names, peer.Name)
-	}
-	select {
-	case <-r.directory.entered:
-		return names, time.Since(r.began) > 2*r.cfg.pace.beat
-	default:
-		return names, false
-	}
-}
-
 // Resume goes on with a partition after Rooms.Stale, from the place that the Ledger
 // has now.
 func (r *Redis) Resume(partition int) {
@@ -133,7 +118,7 @@ func (r *Redis) Ready() error {
 		switch {
 		case p.stale.Load():
 			stale++
-		case !p.reachable.Load() || p.openEpoch() == 0:
+		case !p.reachable.Load() || p.openEpoch() == 0 || p.offline.Load():
 			silent++
 		case !p.caughtUp.Load():
 			late++

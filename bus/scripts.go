@@ -25,7 +25,8 @@ const (
 // KEYS: meta, log, ids:0, ids:1, seq:0, seq:1, epochs. ARGV: "open" and the token of
 // confirmScript; or known, held, messages, rooms, force (see forceNone), body, then room
 // and floor of each room, then digest and number of its room of each message. It returns
-// n, the time, and for each message that was in the log before its number and "seq time".
+// n of the newest entry, the time, and for each message that was in the log before its
+// number and "seq time".
 //
 // The window: what was put in order since base is in the two buckets of ids and seq.
 // What is older must be known to the caller (LATE), from whom floor comes, so that a
@@ -87,7 +88,10 @@ if count > 0 then
     newseq[2 * i] = last[i]
   end
 end
-if #newids == 0 and ARGV[5] == '0' then return reply end
+if #newids == 0 and ARGV[5] == '0' then
+  reply[1] = n
+  return reply
+end
 n = n + 1
 local e = struct.pack('>BI8I8I8I2', 1, EPOCH, n, milli, count) .. table.concat(seqs) .. ARGV[6]
 local size = tonumber(m[8] or '512')

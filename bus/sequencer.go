@@ -24,7 +24,7 @@ type sequencer struct {
 	arena   []byte         // what args alias
 	numbers map[string]int // room -> its number in the batch
 	results []Result
-	unseen  []*batch // have a place; oldest first
+	unseen  []*batch // have a place, and are not applied yet; oldest first
 }
 
 // unseenMost bounds the batches that have a place and whose entry did not come back.
@@ -73,15 +73,19 @@ func (s *sequencer) rest(limit time.Duration) bool {
 }
 
 // settle forgets the batches whose entries came back, and gives up those whose entry
-// takes too long, or may have been lost by the bus: they may yet come.
+// takes too long, or may have been lost by the bus: they may yet come. That goes for
+// messages too that were told to be known: their entry may be lost just so.
 func (s *sequencer) settle() {
-	applied, epoch := s.p.applied.Load(), s.p.openEpoch()
+	applied := s.p.applied.Load()
+	epoch := s.p.openEpoch() // after applied, which then is not of a later epoch
 	left := s.unseen[:0]
 	for _, b := range s.unseen {
 		switch {
+		case epoch != 0 && epoch != b.pos.Epoch: // the bus may have something else in its place now
+			s.answer(b.drafts)
 		case b.pos.N <= applied:
 			s.p.queue.done(b)
-		case epoch != 0 && epoch != b.pos.Epoch, time.Since(time.Unix(0, b.began)) > s.cfg.pace.unseen:
+		case time.Since(time.Unix(0, b.began)) > s.cfg.pace.unseen:
 			s.answer(b.drafts)
 		default:
 			left = append(left, b)
@@ -105,11 +109,7 @@ func (s *sequencer) order(b *batch) {
 		err := s.try(b, epoch)
 		s.stats.publish.Observe(time.Since(began).Seconds(), 1)
 		if err == nil {
-			if b.pos.N > 0 {
-				s.unseen = append(s.unseen, b)
-			} else {
-				s.p.queue.done(b)
-			}
+			s.unseen = append(s.unseen, b)
 			return
 		}
 		var refused *refusal
@@ -160,9 +160,7 @@ func (s *sequencer) fail(b *batch) {
 func (s *sequencer) answer(drafts []draft) {
 	s.results = s.results[:0]
 	for i := range drafts {
-		if !drafts[i].answered {
-			s.results = append(s.results, Result{Room: drafts[i].room, Hash: drafts[i].hash})
-		}
+		s.results = append(s.results, Result{Room: drafts[i].room, Hash: drafts[i].hash})
 	}
 	if len(s.results) > 0 {
 		s.rooms.Answer(s.p.index, s.results)
@@ -183,19 +181,14 @@ func (s *sequencer) try(b *batch, epoch uint64) error {
 	if err != nil {
 		return refusedBy(err)
 	}
-	if err := s.known(b, reply); err != nil {
+	if b.pos, err = newest(epoch, reply); err != nil {
 		return err
 	}
-	if n := len(b.drafts); n > len(s.results) {
-		if b.pos, err = entryPos(epoch, reply); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.known(b, reply)
 }
 
-// entryPos returns the place of the entry that a batch became.
-func entryPos(epoch uint64, reply []rueidis.RedisMessage) (Pos, error) {
+// newest returns the place of the newest entry after a batch.
+func newest(epoch uint64, reply []rueidis.RedisMessage) (Pos, error) {
 	if len(reply) < 2 {
 		return Pos{}, fmt.Errorf("bus: the script answers with %d values", len(reply))
 	}
@@ -220,7 +213,6 @@ func (s *sequencer) known(b *batch, reply []rueidis.RedisMessage) error {
 		}
 		r := reader{rest: place}
 		d := &b.drafts[at-1]
-		d.answered = true
 		s.results = append(s.results, Result{
 			Room: d.room, Hash: d.hash, Known: true, Seq: r.number(7), Milli: int64(r.number(6)),
 		})
