@@ -28,3 +28,8 @@ fuzz: ## every fuzz target for FUZZTIME
 	  for t in $$(grep -o '^func Fuzz[A-Za-z0-9_]*' "$$f" | cut -c6-); do \
 	    echo "$$t"; go test -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$f")" || exit 1; \
 	  done; done
+
+fault: ## kills the server 50 times under load and at every failpoint; the checker says whether a promise was broken
+	go run ./perf/fault -kills 50
+	go run ./perf/fault -kills 50 -durability disk
+	go run ./perf/fault -failpoints

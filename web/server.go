@@ -37,6 +37,9 @@ type AdminConfig struct {
 	Metrics prometheus.Gatherer
 	// Ready as in PublicConfig; its reasons are shown here.
 	Ready func() map[string]string
+	// History serves /cluster/history, the copy of a node's database for another
+	// node. nil: there is no such path.
+	History http.Handler
 }
 
 // policy is the Content-Security-Policy of every answer. Trusted Types make
@@ -81,6 +84,9 @@ func Admin(cfg AdminConfig) http.Handler {
 	}))
 	mux.HandleFunc("GET /healthz", healthz)
 	mux.HandleFunc("GET /readyz", readyz(cfg.Ready, true))
+	if cfg.History != nil {
+		mux.Handle("GET /cluster/history", cfg.History)
+	}
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)

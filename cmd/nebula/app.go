@@ -28,26 +28,33 @@ type app struct {
 	cfg       config
 	log       *slog.Logger
 	began     time.Time
+	folder    string
 	store     *persist.Store // nil with -durability none
+	bus       *bus.Redis     // nil on one machine
+	member    *member        // likewise
 	set       *shard.Set
 	engine    netpoll.Engine
 	gate      *gateway.Gateway
 	public    *http.Server
 	admin     *http.Server // nil with -admin ""
-	adminAddr net.Addr
-	failed    chan error // a server that ended by itself
+	adminPort net.Listener
+	failed    chan error    // a server that ended by itself
+	renewed   chan struct{} // a copy of another node's history is there: start again
+	ending    context.Context
+	end       context.CancelFunc
 
 	// Atomic.
 	draining atomic.Bool
 	sockets  atomic.Pointer[netpoll.Engine] // engine, for its own loops: they run before listen has returned
 
 	// Owned by stop.
-	servers sync.WaitGroup
+	tasks sync.WaitGroup
 }
 
 // start brings everything up in order; on an error what was up is down again.
 func start(cfg config, log *slog.Logger) (_ *app, err error) {
-	a := &app{cfg: cfg, log: log, began: time.Now(), failed: make(chan error, 2)}
+	a := &app{cfg: cfg, log: log, began: time.Now(), failed: make(chan error, 2), renewed: make(chan struct{}, 1)}
+	a.ending, a.end = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -55,12 +62,17 @@ func start(cfg config, log *slog.Logger) (_ *app, err error) {
 			_ = a.close(ctx) // the first error is the one to tell
 		}
 	}()
-	folder, err := a.openStore()
+	if err := a.openStore(); err != nil {
+		return nil, err
+	}
+	keys, err := cookieKeys(cfg, a.folder)
 	if err != nil {
 		return nil, err
 	}
-	keys, err := cookieKeys(cfg, folder)
-	if err != nil {
+	if err := a.listenAdmin(); err != nil {
+		return nil, err
+	}
+	if err := a.openBus(); err != nil {
 		return nil, err
 	}
 	sessions := web.NewSessions(keys, time.Now)
@@ -69,33 +81,42 @@ func start(cfg config, log *slog.Logger) (_ *app, err error) {
 	if err := a.listen(); err != nil {
 		return nil, err
 	}
-	if err := a.serve(sessions, plain); err != nil {
-		return nil, err
+	a.serve(sessions, plain, keys)
+	if a.bus == nil {
+		a.sayReady()
+		return a, nil
 	}
+	a.tasks.Go(a.awaitReady)
+	a.tasks.Go(func() { a.renew(keys) })
+	return a, nil
+}
+
+// sayReady says that this node takes traffic.
+func (a *app) sayReady() {
 	rooms, messages := 0, 0
 	if a.store != nil {
 		rooms, messages = a.store.Counts()
 	}
-	log.Info("ready", "addr", a.engine.Addr().String(), "node", cfg.node, "engine", cfg.engine,
-		"loops", len(a.engine.Stats().Busy), "shards", cfg.shards, "rooms", rooms, "messages", messages,
+	a.log.Info("ready", "addr", a.engine.Addr().String(), "node", a.cfg.node, "engine", a.cfg.engine,
+		"loops", len(a.engine.Stats().Busy), "shards", a.cfg.shards, "rooms", rooms, "messages", messages,
 		"took", time.Since(a.began).Round(time.Millisecond))
-	return a, nil
 }
 
 // openStore opens the database; {slot} in -data is the first folder that no
 // other process holds.
-func (a *app) openStore() (folder string, err error) {
-	folder = a.cfg.data
+func (a *app) openStore() (err error) {
+	a.folder = a.cfg.data
 	if a.cfg.durability == "none" {
-		return folder, os.MkdirAll(folder, 0o700)
+		return os.MkdirAll(a.folder, 0o700)
 	}
 	for slot := 0; ; slot++ {
-		folder = strings.ReplaceAll(a.cfg.data, "{slot}", strconv.Itoa(slot))
+		a.folder = strings.ReplaceAll(a.cfg.data, "{slot}", strconv.Itoa(slot))
 		a.store, err = persist.Open(context.Background(), persist.Config{
-			Dir: folder, Durability: a.cfg.durability, Queue: a.cfg.queue, Retain: a.cfg.retain, Now: func() int64 { return time.Now().UnixNano() }, Log: a.log,
+			Dir: a.folder, Durability: a.cfg.durability, Queue: a.cfg.queue, Retain: a.cfg.retain,
+			Clustered: a.cfg.redis != "", Now: func() int64 { return time.Now().UnixNano() }, Log: a.log,
 		})
-		if !errors.Is(err, persist.ErrLocked) || folder == a.cfg.data {
-			return folder, err
+		if !errors.Is(err, persist.ErrLocked) || a.folder == a.cfg.data {
+			return err
 		}
 	}
 }
@@ -121,9 +142,13 @@ func (a *app) openRooms(sessions *web.Sessions, plain *gateway.Listener) {
 		shards.Epoch, shards.Epochs = a.store.Epoch(), a.store.Epochs()
 		journal, history = a.store, a.store
 	}
-	a.set = shard.NewSet(shards, journal, history, bus.Local{})
+	a.set = shard.NewSet(shards, journal, history, a.joinCluster(&shards))
 	if a.store != nil {
 		a.store.Start(a.set.Committed, a.set.Replayed)
+	}
+	if a.bus != nil {
+		a.member.set, a.member.now = a.set, now
+		a.bus.Start()
 	}
 	version, _ := buildVersion()
 	a.gate = gateway.New(gateway.Config{
@@ -260,16 +285,23 @@ func (a *app) close(ctx context.Context) error {
 			faults = append(faults, fmt.Errorf("%s: %w", what, err))
 		}
 	}
+	a.end()
 	if a.public != nil {
 		fault("close HTTP", a.public.Close())
 	}
-	if a.admin != nil {
+	switch {
+	case a.admin != nil:
 		fault("close the admin address", a.admin.Close())
+	case a.adminPort != nil:
+		fault("close the admin address", a.adminPort.Close())
 	}
 	if a.engine != nil {
 		fault("close the event loops", a.engine.Close(ctx))
 	}
-	a.servers.Wait()
+	a.tasks.Wait()
+	if a.bus != nil {
+		fault("leave the cluster", a.bus.Close(ctx))
+	}
 	if a.store != nil {
 		fault("close the database", a.store.Close(ctx))
 	}

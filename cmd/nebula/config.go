@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"nebula/bus"
 	"nebula/netpoll"
 	"net/netip"
 	"os"
@@ -212,7 +213,12 @@ func (c *config) validate() error {
 	oneOf("durability", c.durability, "os", "disk", "none")
 	oneOf("log", c.log, "text", "json")
 	need(c.addr != "", "-addr must not be empty")
-	need(c.redis == "", "-redis: the cluster bus is not built yet")
+	if c.redis != "" {
+		_, err := bus.ParseURL(c.redis)
+		need(err == nil, "-redis: %v", err)
+		need(c.durability != "none", "-redis needs a database, which -durability none has not")
+		need(len(c.node) <= 255, "-node has %d bytes, want at most 255", len(c.node))
+	}
 	need(c.secret == "" || c.secretFile == "", "-secret and -secret-file exclude each other")
 	need(c.loops >= 0 && c.loops <= 256, "-loops %d: want 0 to 256", c.loops)
 	need(c.shards > 0 && c.shards <= 4096 && c.shards&(c.shards-1) == 0, "-shards %d: want a power of two up to 4096", c.shards)

@@ -194,7 +194,7 @@ func (s *server) await(what string, done func() bool) {
 // metric reads one sample of /metrics, named with its labels.
 func (s *server) metric(name string) float64 {
 	s.t.Helper()
-	answer, err := http.Get("http://" + s.adminAddr.String() + "/metrics")
+	answer, err := http.Get("http://" + s.adminPort.Addr().String() + "/metrics")
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"nebula/persist"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"syscall"
@@ -51,32 +53,55 @@ func run(args []string, stdout, stderr io.Writer) int {
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
 
+	for {
+		again, code := serve(cfg, log, signals)
+		if !again {
+			return code
+		}
+	}
+}
+
+// serve runs a server until it is to end; again: it is to go on with another history.
+func serve(cfg config, log *slog.Logger, signals <-chan os.Signal) (again bool, code int) {
 	a, err := start(cfg, log)
 	if err != nil {
 		log.Error("cannot start", "error", err)
-		return exitFail
+		return false, exitFail
 	}
-	code := exitOK
 	select {
 	case sig := <-signals:
 		log.Info("stopping", "signal", sig.String())
 	case err := <-a.failed:
 		log.Error("stopping", "error", err)
 		code = exitFail
+	case <-a.renewed:
+		again = true
 	}
+	stopped := make(chan struct{})
+	defer close(stopped)
 	go func() {
-		<-signals
-		log.Error("second signal: stopping at once")
-		os.Exit(exitFail)
+		select {
+		case <-signals:
+			log.Error("another signal: stopping at once")
+			os.Exit(exitFail)
+		case <-stopped:
+		}
 	}()
 	ctx, cancel := context.WithTimeout(context.Background(), cfg.drain)
 	defer cancel()
 	if err := a.stop(ctx); err != nil {
 		log.Error("stopped, not cleanly", "error", err)
-		return exitFail
+		return false, exitFail
+	}
+	if again {
+		if err := persist.Replace(a.folder, filepath.Join(a.folder, copyFolder)); err != nil {
+			log.Error("cannot go on with the copied history", "error", err)
+			return false, exitFail
+		}
+		return true, exitOK
 	}
 	log.Info("stopped")
-	return code
+	return false, code
 }
 
 func newLogger(cfg config, w io.Writer) *slog.Logger {

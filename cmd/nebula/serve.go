@@ -10,33 +10,42 @@ import (
 	"runtime"
 )
 
+// listenAdmin opens the admin address, whose port other nodes are told.
+func (a *app) listenAdmin() (err error) {
+	if a.cfg.admin == "" {
+		return nil
+	}
+	if a.adminPort, err = net.Listen("tcp", a.cfg.admin); err != nil {
+		return fmt.Errorf("listen on the admin address: %w", err)
+	}
+	return nil
+}
+
 // serve starts net/http: on what the event loops hand over, and on the admin
 // address.
-func (a *app) serve(sessions *web.Sessions, plain *gateway.Listener) error {
+func (a *app) serve(sessions *web.Sessions, plain *gateway.Listener, keys [][]byte) {
 	secure, _ := web.ParseCookieSecure(a.cfg.cookieSecure) // validated
 	a.public = web.PublicServer(web.Public(web.PublicConfig{
 		Sessions: sessions, Upgrade: a.gate.Upgrade(a.engine), Ready: a.notReady,
 		Origins: a.cfg.origins, TrustedProxy: a.cfg.proxies.contains, CookieSecure: secure,
 	}))
 	a.goServe(a.public, plain, "public")
-	if a.cfg.admin == "" {
-		return nil
-	}
-	listener, err := net.Listen("tcp", a.cfg.admin)
-	if err != nil {
-		return fmt.Errorf("listen on the admin address: %w", err)
+	if a.adminPort == nil {
+		return
 	}
 	version, commit := buildVersion()
 	registry := web.Registry(a.snapshot(sessions), web.BuildInfo{Version: version, Commit: commit, GoVersion: runtime.Version()})
-	a.admin = web.AdminServer(web.Admin(web.AdminConfig{Metrics: registry, Ready: a.notReady}))
-	a.adminAddr = listener.Addr()
-	a.goServe(a.admin, listener, "admin")
-	return nil
+	admin := web.AdminConfig{Metrics: registry, Ready: a.notReady}
+	if a.bus != nil {
+		admin.History = a.historyHandler(keys)
+	}
+	a.admin = web.AdminServer(web.Admin(admin))
+	a.goServe(a.admin, a.adminPort, "admin")
 }
 
 // goServe runs s until it is closed; if it ends by itself, the process does too.
 func (a *app) goServe(s *http.Server, l net.Listener, what string) {
-	a.servers.Go(func() {
+	a.tasks.Go(func() {
 		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			a.failed <- fmt.Errorf("%s server: %w", what, err)
 		}
@@ -52,6 +61,11 @@ func (a *app) notReady() map[string]string {
 	if a.store != nil {
 		if err := a.store.Health(); err != nil {
 			why["database"] = err.Error()
+		}
+	}
+	if a.bus != nil {
+		if err := a.bus.Ready(); err != nil {
+			why["bus"] = err.Error()
 		}
 	}
 	return why

@@ -38,6 +38,13 @@ func (a *app) snapshot(sessions *web.Sessions) func() web.Snapshot {
 			s.PersistQueue, s.PersistErrors = int64(disk.Queue), disk.Errors
 			s.PersistCommit, s.PersistBatch = histogram(disk.Commit), histogram(disk.Batch)
 		}
+		if a.bus != nil {
+			b := a.bus.Stats()
+			s.Bus = &web.BusSnapshot{
+				Connected: b.Connected, Publish: histogram(b.Publish), Lag: histogram(b.Lag),
+				Gaps: b.Gaps, Refilled: b.Refilled, Nodes: int64(b.Nodes),
+			}
+		}
 		return s
 	}
 }
