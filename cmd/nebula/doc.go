@@ -3,7 +3,7 @@
 //
 //	go run ./cmd/nebula
 //
-or, with -redis, as one of several equal nodes.
+// or, with -redis, as one of several equal nodes.
 //
 // What it does not know: how anything works. It reads the settings (config.go),
 // joins the packages (app.go; relay.go and member.go the two directions between
