@@ -15,17 +15,36 @@ const databaseFile = "nebula.db"
 // name and renamed, so that a nebula.db that is there is always a whole one,
 // whenever the process was killed.
 func create(path string) error {
-	draft := path + ".new"
-	for _, suffix := range []string{"", "-journal", "-wal", "-shm"} { // of a process that was killed here
+	draft, err := newDraft(path)
+	if err != nil {
+		return err
+	}
+	if err := build(draft); err != nil {
+		return errors.Join(fmt.Errorf("persist: create the database: %w", err), removeDraft(draft))
+	}
+	return publish(draft, path)
+}
+
+// newDraft returns the name of a database in the making, and removes what a process
+// that was killed left of one.
+func newDraft(path string) (draft string, err error) {
+	draft = path + ".new"
+	return draft, removeDraft(draft)
+}
+
+func removeDraft(draft string) error {
+	for _, suffix := range []string{"", "-journal", "-wal", "-shm"} {
 		if err := os.Remove(draft + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("persist: remove a draft: %w", err)
 		}
 	}
-	if err := build(draft); err != nil {
-		return errors.Join(fmt.Errorf("persist: create the database: %w", err), os.Remove(draft))
-	}
+	return nil
+}
+
+// publish gives a draft, which must be synced, its name.
+func publish(draft, path string) error {
 	if err := os.Rename(draft, path); err != nil {
-		return fmt.Errorf("persist: create the database: %w", err)
+		return fmt.Errorf("persist: name the database: %w", err)
 	}
 	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {

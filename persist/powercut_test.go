@@ -245,8 +245,9 @@ func recordAll(t *testing.T, durability string, entries bool, chance *rand.Rand)
 	h.Start(func(n []shard.Notice) { r.committed(n); told <- struct{}{} }, release)
 	var seqs [childRooms]uint64
 	for range 100 {
+		i := 0
 		for range 1 + chance.IntN(30) {
-			i := chance.IntN(childRooms)
+			i = chance.IntN(childRooms)
 			seqs[i]++
 			if entries {
 				h.appendEntries(i, seqs[i], seqs[i])
@@ -255,7 +256,7 @@ func recordAll(t *testing.T, durability string, entries bool, chance *rand.Rand)
 			}
 		}
 		if entries {
-			h.awaitPlace(placed(0, seqs[0]))
+			h.awaitPlace(placed(i, seqs[i]))
 		} else {
 			<-told
 		}
