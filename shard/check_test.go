@@ -14,6 +14,7 @@ type checker struct {
 	sim      *sim
 	problems []string
 	acked    map[string]uint64 // seq by room, user and id
+	orders   map[string][]row  // of this turn
 
 	// How much happened.
 	resumed, acks, refused int
@@ -23,10 +24,17 @@ func (c *checker) fail(format string, args ...any) { c.sim.complain(format, args
 
 // order is all messages of a room, in their order: that of the bus, or of the journal.
 func (c *checker) order(room string) []row {
-	if c.sim.bus != nil {
-		return c.sim.bus.rows(room)
+	rows, ok := c.orders[room]
+	switch {
+	case ok:
+		return rows
+	case c.sim.bus != nil:
+		rows = c.sim.bus.rows(room)
+	default:
+		rows = c.sim.nodes[0].rows(room)
 	}
-	return c.sim.nodes[0].rows(room)
+	c.orders[room] = rows
+	return rows
 }
 
 // saw takes one message of the server to d.

@@ -22,7 +22,7 @@ func TestDedupe_RemembersTheWindow(t *testing.T) {
 		default:
 			now += 20 // all of it
 		}
-		one := Seen{Hash: rnd.Uint64N(1<<16)<<40 | rnd.Uint64N(1<<10), Seq: seq, Milli: now}
+		one := Seen{Hash: rnd.Uint64N(1<<16)<<40 | rnd.Uint64N(1<<13)<<2, Seq: seq, Milli: now}
 		if _, known := d.find(one.Hash); known {
 			continue // as Shard.say does
 		}

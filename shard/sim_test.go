@@ -19,7 +19,7 @@ const (
 	simGrace  = time.Second
 )
 
-var seeds = flag.Int("seeds", 20, "how many seeds the simulation plays")
+var seeds = flag.Int("seeds", 10, "how many seeds the simulation plays")
 
 // lie is how a double behaves that the checker has to see through.
 type lie uint8
@@ -64,7 +64,7 @@ func newSim(seed uint64, l lie, nodes int) *sim {
 	s := &sim{
 		rnd: rand.New(rand.NewPCG(seed, 0)), lie: l, now: time.Unix(1_700_000_000, 0).UnixNano(), trace: fnv.New64a(),
 	}
-	s.check = checker{sim: s, acked: make(map[string]uint64)}
+	s.check = checker{sim: s, acked: make(map[string]uint64), orders: make(map[string][]row)}
 	if nodes > 1 {
 		s.bus = newSimBus(s)
 	}
@@ -154,6 +154,7 @@ func (s *sim) work() {
 	for _, n := range s.nodes {
 		n.work()
 	}
+	clear(s.check.orders)
 	for _, d := range s.devices {
 		for _, one := range d.line.take() {
 			fmt.Fprintln(s.trace, s.now, d.name, one)
