@@ -48,7 +48,8 @@ func (s *Shard) lags(r *room, cmd *Command) bool {
 	if cmd.Read == 0 {
 		cmd.Read = s.now + int64(lagPatience)
 	}
-	return cmd.Epoch > s.epoch || cmd.Epoch == s.epoch && cmd.After > r.last.Seq
+	// Without History a room that was not in memory never has it.
+	return cmd.Epoch > s.epoch || cmd.Epoch == s.epoch && cmd.After > r.last.Seq && s.history != nil
 }
 
 // waits tells whether something that c asked for waits: what it asks now comes after that.

@@ -62,7 +62,7 @@ func (s *Shard) halve(name string, pos Pos, durable bool) {
 
 // restoring notes it about a Restored message, and returns what was known.
 func (s *Shard) restoring(key restored, pos Pos, durable bool) (before half) {
-	if s.journal == nil {
+	if s.restores == nil {
 		return half{}
 	}
 	before, ok := s.restores[key]

@@ -73,7 +73,7 @@ func (s *Shard) roomOf(name string) *room {
 	r = &room{
 		name: name, people: people{byID: make(map[string]*person)}, wake: never, loading: s.history != nil,
 	}
-	if s.floor > 0 {
+	if s.floor > 0 && s.cfg.Places == nil {
 		r.last = Pos{s.epoch, s.floor}
 		r.committed = r.last
 	}

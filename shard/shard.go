@@ -60,7 +60,7 @@ type Shard struct {
 	repeated bool     // what is ordered now was ordered before
 	placing  placing
 	early    int             // messages that wait for their room to load
-	halves   map[string]half // of rooms that are not in memory; nil: no cluster
+	halves   map[string]half // of rooms that are not in memory; nil: no cluster, or no Journal
 	restores map[restored]half
 
 	counters
@@ -73,7 +73,9 @@ func newShard(cfg *Config, index int, j Journal, h History, relay Relay) *Shard 
 		delay: NewHistogram(nil), acks: NewHistogram(nil), epoch: cfg.Epoch, epochs: cfg.Epochs,
 	}
 	if cfg.Places != nil {
-		s.halves, s.restores = make(map[string]half), make(map[restored]half)
+		if j != nil {
+			s.halves, s.restores = make(map[string]half), make(map[restored]half)
+		}
 		s.entry(cfg.Places[index].Epoch, cfg.Places[index].Seq)
 	}
 	return s

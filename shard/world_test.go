@@ -59,6 +59,9 @@ func (w *world) start() *Shard {
 		case w.relay != nil:
 			w.cfg.Places = []Pos{{w.epoch, w.entry}}
 			w.shard = newShard(&w.cfg, 0, w.store, w.store, w.relay)
+			if w.bare {
+				w.shard = newShard(&w.cfg, 0, nil, nil, w.relay)
+			}
 		case w.bare:
 			w.shard = newShard(&w.cfg, 0, nil, nil, nil)
 		default:
