@@ -43,11 +43,18 @@ type place struct {
 	key key
 }
 
+// sight is a message that was seen, under its seq.
+type sight struct {
+	seq uint64
+	key key
+}
+
 // view is what a device knows of a room.
 type view struct {
 	in     bool
 	cursor *place            // the last message seen; nil: it knows nothing
 	people map[string]string // names by user
+	seen   []sight           // from a place on all up to the cursor
 	joins  []*place          // cursors of joins that may not be answered yet
 	asked  int               // answers that it waits for
 	due    int64             // Unix ns until which its join must be answered
@@ -84,7 +91,7 @@ func (d *device) connect() {
 	d.line = &line{sim: d.sim, members: make(map[string]*Member)}
 	d.line.client = Client{User: d.user, Name: fmt.Sprintf("%s-%d", d.user, d.sim.rnd.IntN(2)), Out: d.line}
 	for _, v := range d.rooms {
-		*v = view{cursor: v.cursor}
+		*v = view{cursor: v.cursor, seen: v.seen}
 	}
 	for _, one := range d.outbox {
 		one.due = 0

@@ -11,14 +11,17 @@ type node struct {
 	asked  []Request // to History, not answered yet
 
 	// In a cluster.
-	place   int       // entries of the log applied
-	queue   []draft   // taken, not on the bus yet
-	results []Command // of drafts, not told yet
-	untold  []change  // who is elsewhere, not told yet
+	place    int       // entries of the log applied
+	forked   int       // the bus goes on after this one, which is before place; -1: it does not
+	rejoined bool      // and was told of no entry since
+	wrote    int       // the entry with what it restored
+	queue    []draft   // taken, not on the bus yet
+	results  []Command // of drafts, not told yet
+	untold   []change  // who is elsewhere, not told yet
 }
 
 func newNode(s *sim) *node {
-	n := &node{sim: s, store: newStore(), cfg: Config{Shards: 1, Epoch: 1, Grace: simGrace, Mailbox: 4}}
+	n := &node{sim: s, forked: -1, store: newStore(), cfg: Config{Shards: 1, Epoch: 1, Grace: simGrace, Mailbox: 4}}
 	if s.bus != nil {
 		n.cfg.Mailbox = 8 // which holds what waits for its place too
 	}

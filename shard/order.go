@@ -19,6 +19,12 @@ type restored struct {
 	hash uint64
 }
 
+// restoring is how many places of it, less notices, were told; a place is its own.
+type restoring struct {
+	pos  Pos
+	open int
+}
+
 // order takes a message that has its place.
 func (s *Shard) order(cmd *Command) {
 	p := placedOf(cmd)
@@ -28,7 +34,7 @@ func (s *Shard) order(cmd *Command) {
 		p.Body.Release()
 		return
 	case p.Restored:
-		s.restoring(restored{p.Room, p.Hash}, p.pos(), false)
+		s.restoring(restored{p.Room, p.Hash}, p.pos(), 1)
 	case r == nil:
 		s.halve(p.Room, p.pos(), false)
 	}
@@ -60,27 +66,25 @@ func (s *Shard) halve(name string, pos Pos, durable bool) {
 	}
 }
 
-// restoring notes it about a Restored message, and returns what was known.
-func (s *Shard) restoring(key restored, pos Pos, durable bool) (before half) {
+// restoring notes it about a Restored message, which several nodes may have put back:
+// open is 1 for a place, -1 for a notice. It returns what was known.
+func (s *Shard) restoring(key restored, pos Pos, open int) (before restoring) {
 	if s.restores == nil {
-		return half{}
+		return restoring{}
 	}
-	before, ok := s.restores[key]
-	if ok && before.durable != durable {
+	before = s.restores[key]
+	now := restoring{later(before.pos, pos), before.open + open}
+	if now.open == 0 {
 		delete(s.restores, key)
 	} else {
-		s.restores[key] = half{pos, durable}
+		s.restores[key] = now
 	}
 	return before
 }
 
 // isRestoring tells whether a Restored message has its place and is not durable yet.
 func (s *Shard) isRestoring(room string, hash uint64) bool {
-	if len(s.restores) == 0 {
-		return false
-	}
-	h, ok := s.restores[restored{room, hash}]
-	return ok && !h.durable
+	return len(s.restores) > 0 && s.restores[restored{room, hash}].open > 0
 }
 
 // hold keeps a message until its room is loaded. When too many are held, those of the
@@ -141,8 +145,8 @@ func (s *Shard) take(r *room, p *Placed) {
 func (s *Shard) append(r *room, p *Placed) {
 	follows := p.Seq == r.last.Seq+1
 	r.last = p.pos()
-	if s.journal == nil {
-		r.committed = r.last
+	if s.journal == nil || p.Restored && !s.isRestoring(r.name, p.Hash) {
+		r.committed = later(r.committed, r.last)
 	}
 	r.window.add(Seen{Hash: p.Hash, Seq: p.Seq, Milli: p.Milli}, s.time())
 	p.Body.Retain(1)

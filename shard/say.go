@@ -140,8 +140,8 @@ func (s *Shard) commit(cmd *Command) {
 // commitRestored takes a Notice about a Restored message. What was given to the Journal
 // before is durable too.
 func (s *Shard) commitRestored(name string, hash uint64) {
-	r, h := s.rooms[name], s.restoring(restored{name, hash}, Pos{}, true)
-	if r == nil || h.pos == (Pos{}) { // or its entry is still to come
+	r, h := s.rooms[name], s.restoring(restored{name, hash}, Pos{}, -1)
+	if r == nil || h.open <= 0 { // or its entry is still to come
 		return
 	}
 	s.touch(r)

@@ -61,7 +61,7 @@ type Shard struct {
 	placing  placing
 	early    int             // messages that wait for their room to load
 	halves   map[string]half // of rooms that are not in memory; nil: no cluster, or no Journal
-	restores map[restored]half
+	restores map[restored]restoring
 
 	counters
 }
@@ -74,7 +74,7 @@ func newShard(cfg *Config, index int, j Journal, h History, relay Relay) *Shard 
 	}
 	if cfg.Places != nil {
 		if j != nil {
-			s.halves, s.restores = make(map[string]half), make(map[restored]half)
+			s.halves, s.restores = make(map[string]half), make(map[restored]restoring)
 		}
 		s.entry(cfg.Places[index].Epoch, cfg.Places[index].Seq)
 	}

@@ -39,6 +39,8 @@ const (
 	busForgetsIDs
 	busSettlesAll
 	presenceIsLost
+	nothingIsRestored
+	reloadIsLost
 )
 
 // sim is some nodes without goroutines, and their clients, in virtual time: what happens
@@ -59,14 +61,24 @@ type sim struct {
 
 var simRooms = []string{"r", "s", "t"}
 
-// newSim returns a simulation of one machine, or of a cluster.
-func newSim(seed uint64, l lie, nodes int) *sim {
+// scene is where a simulation plays.
+type scene uint8
+
+const (
+	oneMachine scene = iota
+	threeNodes
+	lossyBus // of three nodes
+)
+
+func newSim(seed uint64, l lie, where scene) *sim {
 	s := &sim{
 		rnd: rand.New(rand.NewPCG(seed, 0)), lie: l, now: time.Unix(1_700_000_000, 0).UnixNano(), trace: fnv.New64a(),
 	}
 	s.check = checker{sim: s, acked: make(map[string]uint64), orders: make(map[string][]row)}
-	if nodes > 1 {
-		s.bus = newSimBus(s)
+	nodes := 1
+	if where != oneMachine {
+		s.bus, nodes = newSimBus(s), 3
+		s.bus.loses = where == lossyBus
 	}
 	for range nodes {
 		s.nodes = append(s.nodes, newNode(s))
@@ -97,6 +109,9 @@ func (s *sim) run() {
 func (s *sim) step() {
 	for range 1 + s.rnd.IntN(6) {
 		s.happen()
+	}
+	if s.bus != nil {
+		s.bus.happen(s.nodes[s.rnd.IntN(len(s.nodes))])
 	}
 	s.work()
 	switch {
@@ -239,16 +254,16 @@ func (s *sim) complain(format string, args ...any) {
 }
 
 func TestSimulation_KeepsEveryPromise(t *testing.T) {
-	for name, nodes := range map[string]int{"one machine": 1, "cluster": 3} {
-		t.Run(name, func(t *testing.T) { keepsEveryPromise(t, nodes) })
+	for name, where := range map[string]scene{"one machine": oneMachine, "three nodes": threeNodes, "lossy bus": lossyBus} {
+		t.Run(name, func(t *testing.T) { keepsEveryPromise(t, where) })
 	}
 }
 
-func keepsEveryPromise(t *testing.T, nodes int) {
+func keepsEveryPromise(t *testing.T, where scene) {
 	before := frame.Live()
 	var resumed, acks, refused, starts int
 	for seed := range uint64(*seeds) {
-		s := newSim(seed, honest, nodes)
+		s := newSim(seed, honest, where)
 		s.run()
 		for i, problem := range s.check.problems {
 			if i < 5 {
@@ -261,21 +276,21 @@ func keepsEveryPromise(t *testing.T, nodes int) {
 		resumed, acks, refused, starts = resumed+s.check.resumed, acks+s.check.acks, refused+s.check.refused, starts+s.starts
 	}
 	t.Logf("%d resumed, %d acks, %d refused, %d starts", resumed, acks, refused, starts)
-	if min(resumed, acks, refused) < 50**seeds || starts < 3**seeds {
+	if min(acks, refused) < 50**seeds || resumed < 50**seeds && where != lossyBus || starts < 3**seeds {
 		t.Error("too little happened")
 	}
 }
 
 func TestSimulation_SameSeedSameTrace(t *testing.T) {
-	for _, nodes := range []int{1, 3} {
+	for where := range lossyBus + 1 {
 		var sums [3]uint64
 		for i, seed := range []uint64{7, 7, 8} {
-			s := newSim(seed, honest, nodes)
+			s := newSim(seed, honest, where)
 			s.run()
 			sums[i] = s.trace.Sum64()
 		}
 		if sums[0] != sums[1] || sums[0] == sums[2] {
-			t.Errorf("%d nodes: got traces %x, %x of one seed and %x of another", nodes, sums[0], sums[1], sums[2])
+			t.Errorf("scene %d: got traces %x, %x of one seed and %x of another", where, sums[0], sums[1], sums[2])
 		}
 	}
 }
@@ -287,20 +302,26 @@ func TestSimulation_SeesThroughLies(t *testing.T) {
 		"outlet doubles": outletDoubles, "history forgets the newest": historyForgetsNewest,
 		"history forgets the window": historyForgetsWindow, "gone is lost": goneIsLost, "commit is lost": commitIsLost,
 	} {
-		t.Run(name, func(t *testing.T) { seesThrough(t, l, 1) })
+		t.Run(name, func(t *testing.T) { seesThrough(t, l, oneMachine) })
 	}
 	for name, l := range map[string]lie{
 		"acks before the commit": acksBeforeCommit, "an entry is lost": entryIsLost, "entries swap": entriesSwap,
 		"the bus forgets ids": busForgetsIDs, "the bus settles all": busSettlesAll, "presence is lost": presenceIsLost,
 		"outlet drops": outletDrops, "history forgets the newest": historyForgetsNewest, "gone is lost": goneIsLost,
 	} {
-		t.Run("in a cluster "+name, func(t *testing.T) { seesThrough(t, l, 3) })
+		t.Run("in a cluster "+name, func(t *testing.T) { seesThrough(t, l, threeNodes) })
+	}
+	for name, l := range map[string]lie{
+		"acks before the commit": acksBeforeCommit, "nothing is restored": nothingIsRestored, "reload is lost": reloadIsLost,
+		"outlet drops": outletDrops, "history forgets the newest": historyForgetsNewest,
+	} {
+		t.Run("with a lossy bus "+name, func(t *testing.T) { seesThrough(t, l, lossyBus) })
 	}
 }
 
-func seesThrough(t *testing.T, l lie, nodes int) {
+func seesThrough(t *testing.T, l lie, where scene) {
 	for seed := range uint64(5) {
-		s := newSim(seed, l, nodes)
+		s := newSim(seed, l, where)
 		s.run()
 		if len(s.check.problems) > 0 {
 			t.Log(s.check.problems[0])

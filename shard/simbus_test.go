@@ -13,7 +13,9 @@ type simBus struct {
 	sim   *sim
 	down  bool
 	epoch uint64
+	loses bool // sometimes its newest entries, and then restores what a node has of them
 	log   []simEntry
+	base  uint64 // who does not know this entry is refused: ids and last are from later
 	ids   map[dedupeKey]Seen
 	last  map[string]uint64           // seq of the newest message, by room
 	where map[whom]map[*node]presence // who is on which node
@@ -28,7 +30,7 @@ type simEntry struct {
 // draft is a message that a node was asked to bring to the bus.
 type draft struct {
 	row
-	floor uint64
+	floor, known uint64
 }
 
 type dedupeKey struct {
@@ -68,20 +70,22 @@ func (b *simBus) rows(room string) (rows []row) {
 // starts gives a node that starts its place: what it had applied and not stored comes
 // again. Nobody is on it.
 func (b *simBus) starts(n *node) {
-	n.place, n.queue, n.results, n.untold = 0, nil, nil, nil
+	n.queue, n.results, n.untold = nil, nil, nil
+	n.cfg.Places, n.cfg.Epochs, n.cfg.Epoch = make([]Pos, 1), []uint64{0}, 0
 	for _, rows := range n.store.committed {
 		for _, r := range rows {
-			n.place = max(n.place, r.entry)
+			n.cfg.Epochs = append(n.cfg.Epochs, r.entry.Epoch)
+			n.cfg.Places[0] = later(n.cfg.Places[0], r.entry)
 		}
 	}
-	n.cfg.Places, n.cfg.Epochs = make([]Pos, 1), []uint64{0}
-	n.cfg.Epoch = 0
-	for _, e := range b.log[:n.place] {
-		if e.epoch != n.cfg.Places[0].Epoch {
-			n.cfg.Epochs = append(n.cfg.Epochs, e.epoch)
-		}
-		n.cfg.Places[0] = Pos{e.epoch, uint64(n.place)}
+	if n.place = int(n.cfg.Places[0].Seq); n.place <= n.forked {
+		n.forked = -1
 	}
+	for _, e := range b.log[:min(n.place, len(b.log))] {
+		n.cfg.Epochs = append(n.cfg.Epochs, e.epoch)
+	}
+	slices.Sort(n.cfg.Epochs)
+	n.cfg.Epochs = slices.Compact(n.cfg.Epochs)
 	for _, w := range b.known() {
 		if _, here := b.where[w][n]; here {
 			delete(b.where[w], n)
@@ -113,23 +117,84 @@ func (b *simBus) happen(n *node) {
 			b.tell(n)
 		case k == 18:
 			b.down = s.chance(3)
+		case b.loses && s.chance(3):
+			b.lose()
+			b.raise()
 		case s.chance(6):
-			b.epoch++
-			b.log = append(b.log, simEntry{epoch: b.epoch}) // as a probe
+			b.raise()
 		}
+	}
+}
+
+// raise begins an epoch. A probe tells the nodes.
+func (b *simBus) raise() {
+	b.epoch++
+	b.log = append(b.log, simEntry{epoch: b.epoch})
+}
+
+// lose has the bus go back to an older state, but for what is put back by the nodes that
+// are there. The others find out later.
+func (b *simBus) lose() {
+	keep := len(b.log) - b.sim.rnd.IntN(min(len(b.log), 8)+1)
+	for _, n := range b.sim.nodes {
+		if n.forked < 0 && !b.sim.chance(3) {
+			keep = max(keep, n.place)
+		}
+		if n.place < n.wrote { // nobody else might have it
+			keep = max(keep, min(n.wrote, len(b.log)))
+		}
+	}
+	b.log = b.log[:keep:keep]
+	b.base, b.ids, b.last = uint64(keep), make(map[dedupeKey]Seen), make(map[string]uint64)
+	for _, n := range b.sim.nodes {
+		if n.place > keep && (n.forked < 0 || n.forked > keep) {
+			n.forked = keep
+		}
+	}
+}
+
+// rejoin has a node give up what the log does not have, once it is stored: it goes to
+// all as restored.
+func (b *simBus) rejoin(n *node) {
+	n.commit(len(n.store.taken))
+	e, at := simEntry{epoch: b.epoch}, Pos{b.epoch, uint64(len(b.log) + 1)}
+	common := Pos{Seq: uint64(n.forked)}
+	if n.forked > 0 {
+		common.Epoch = b.log[n.forked-1].epoch
+	}
+	for _, room := range simRooms {
+		for i := range n.store.committed[room] {
+			if r := &n.store.committed[room][i]; r.entry.Seq > common.Seq {
+				r.entry = common
+				again := *r
+				again.restored, again.entry = true, at
+				e.rows = append(e.rows, again)
+			}
+		}
+	}
+	if len(e.rows) > 0 && b.sim.lie != nothingIsRestored {
+		b.log = append(b.log, e)
+		b.base, n.wrote = at.Seq, int(at.Seq)
+	}
+	n.place, n.forked, n.rejoined = n.forked, -1, true
+	if b.sim.lie != reloadIsLost {
+		n.runner.post(&Command{Kind: reload})
 	}
 }
 
 // calm lets all come that a node waits for.
 func (b *simBus) calm(n *node) {
 	b.down = false
+	for n.forked >= 0 || n.place < len(b.log) {
+		b.apply(n)
+	}
 	for len(n.queue) > 0 {
 		b.order(n, 128)
 	}
 	for len(n.results) > 0 {
 		b.answer(n, false, false)
 	}
-	for n.place < len(b.log) {
+	for n.forked >= 0 || n.place < len(b.log) {
 		b.apply(n)
 	}
 	for len(n.untold) > 0 {
@@ -151,6 +216,10 @@ func (b *simBus) order(n *node, most int) {
 		b.unknown(n, batch)
 		return
 	}
+	if slices.ContainsFunc(batch, func(d draft) bool { return d.known < b.base }) {
+		b.unknown(n, batch)
+		return
+	}
 	e := simEntry{epoch: b.epoch}
 	for _, d := range batch {
 		key := dedupeKey{d.room, d.hash}
@@ -159,7 +228,7 @@ func (b *simBus) order(n *node, most int) {
 			continue
 		}
 		b.last[d.room] = max(b.last[d.room], d.floor) + 1
-		d.pos, d.milli, d.entry = Pos{b.epoch, b.last[d.room]}, s.now/1e6, len(b.log)+1
+		d.pos, d.milli, d.entry = Pos{b.epoch, b.last[d.room]}, s.now/1e6, Pos{b.epoch, uint64(len(b.log) + 1)}
 		b.ids[key] = Seen{d.hash, d.pos.Seq, d.milli}
 		e.rows = append(e.rows, d.row)
 		if s.lie == busSettlesAll {
@@ -205,10 +274,14 @@ func (b *simBus) answer(n *node, never, twice bool) {
 // apply gives a node the next entry of the log, and now and then the one before again.
 func (b *simBus) apply(n *node) {
 	s := b.sim
+	if n.forked >= 0 {
+		b.rejoin(n)
+		return
+	}
 	if n.place == len(b.log) || n.store.full {
 		return
 	}
-	if n.place > 0 && s.chance(10) {
+	if n.place > 0 && !n.rejoined && s.chance(10) {
 		n.postEntry(b.log[n.place-1], n.place)
 	}
 	at := n.place
@@ -218,6 +291,7 @@ func (b *simBus) apply(n *node) {
 		n.place++
 	}
 	n.place++
+	n.rejoined = false
 	if s.lie == entryIsLost && s.chance(20) {
 		return
 	}
@@ -239,6 +313,7 @@ func (n *node) postEntry(e simEntry, number int) {
 	for _, r := range e.rows {
 		o.Messages = append(o.Messages, Placed{
 			Room: r.room, Epoch: r.pos.Epoch, Seq: r.pos.Seq, Milli: r.milli, Hash: r.hash, Body: r.encode(), Read: n.sim.now,
+			Restored: r.restored,
 		})
 	}
 	n.runner.postEntry(&o)
@@ -255,7 +330,7 @@ func (r simRelay) Publish(e Envelope) Verdict {
 	case len(r.queue) > 20 || s.chance(40):
 		return Full
 	}
-	r.queue = append(r.queue, draft{floor: e.Floor, row: row{
+	r.queue = append(r.queue, draft{floor: e.Floor, known: e.Known, row: row{
 		room: e.Room, hash: e.Hash, id: string(e.Body.ID()), user: e.User.ID, name: e.User.Name, text: string(e.Body.Text()),
 	}})
 	return Taken

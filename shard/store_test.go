@@ -17,7 +17,7 @@ type row struct {
 	id, user, name string
 	text           string
 	restored       bool
-	entry          int // of a simulated bus that brought it, from 1
+	entry          Pos // of a simulated bus that brought it
 }
 
 // store is a Journal and a History in memory, as slow and as full as a test wants.
@@ -51,8 +51,8 @@ func (s *store) Append(r Record) bool {
 func (s *store) append(r row) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	same := func(o row) bool { return o.room == r.room && o.pos == r.pos }
-	if !slices.ContainsFunc(s.taken, same) && !slices.ContainsFunc(s.committed[r.room], same) {
+	same := func(o row) bool { return o.room == r.room && o.pos == r.pos && o.restored == r.restored }
+	if !slices.ContainsFunc(s.taken, same) && !slices.ContainsFunc(s.committed[r.room], same) || r.restored {
 		s.taken = append(s.taken, r)
 	}
 }
@@ -90,10 +90,17 @@ func (s *store) commit(n int) (notices []Notice) {
 	return notices
 }
 
-// restore stores r at its place, which may be before others; s.mu must be held.
+// restore stores r at its place, which may be before others, unless the room has it. If
+// that is at a later place, it is at that one only. s.mu must be held.
 func (s *store) restore(r row) {
 	rows := s.committed[r.room]
 	if slices.ContainsFunc(rows, func(o row) bool { return o.hash == r.hash }) {
+		if i := slices.IndexFunc(rows, func(o row) bool { return o.hash == r.hash && o.pos == r.pos }); i >= 0 {
+			rows[i].entry = r.entry // which the bus may lose too
+		}
+		if slices.ContainsFunc(rows, func(o row) bool { return o.hash == r.hash && o.pos.above(r.pos) }) {
+			s.committed[r.room] = slices.DeleteFunc(rows, func(o row) bool { return o.hash == r.hash && o.pos == r.pos })
+		}
 		return
 	}
 	i := len(rows)
