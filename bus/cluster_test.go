@@ -19,12 +19,13 @@ type node struct {
 	*Redis
 	url        string
 	partitions int
+	pace       pace
 }
 
 // quick makes a test's bus notice, wait and retry in fractions of a second.
 func quick() pace {
 	return pace{
-		call: time.Second, wait: time.Second, unseen: 2 * time.Second, poll: 100 * time.Millisecond, window: 500 * time.Millisecond,
+		call: time.Second, wait: time.Second, unseen: 1500 * time.Millisecond, poll: 100 * time.Millisecond, window: 500 * time.Millisecond,
 		patience: time.Second, beat: 100 * time.Millisecond, dead: 2 * time.Second,
 		progress: 2 * time.Second, flush: 5 * time.Millisecond,
 		retry: backoff{first: 5 * time.Millisecond, last: 50 * time.Millisecond},
@@ -34,7 +35,7 @@ func quick() pace {
 // newNode starts a node.
 func newNode(t *testing.T, url, name string, partitions int) *node {
 	t.Helper()
-	n := &node{memory: newMemory(t, name), url: url, partitions: partitions}
+	n := &node{memory: newMemory(t, name), url: url, partitions: partitions, pace: quick()}
 	n.up(t)
 	t.Cleanup(func() { n.down(t) })
 	return n
@@ -43,7 +44,7 @@ func newNode(t *testing.T, url, name string, partitions int) *node {
 // up starts the node's bus.
 func (n *node) up(t *testing.T) {
 	t.Helper()
-	cfg := Config{URL: n.url, Node: n.name, Advertise: "127.0.0.1:1", Partitions: n.partitions, pace: quick()}
+	cfg := Config{URL: n.url, Node: n.name, Advertise: "127.0.0.1:1", Partitions: n.partitions, pace: n.pace}
 	if os.Getenv("BUS_TEST_LOG") != "" {
 		cfg.Log = slog.New(slog.NewTextHandler(os.Stderr, nil)).With("node", n.name)
 	}
@@ -92,6 +93,16 @@ func (n *node) ready(t *testing.T) {
 		err = n.Ready()
 		return err == nil
 	})
+}
+
+// hush starts the node's bus again, which from then on makes one entry of its own, to
+// show that it is ready, and then none: nothing but heads tells what is amiss.
+func (n *node) hush(t *testing.T) {
+	t.Helper()
+	n.down(t)
+	n.pace.progress = time.Hour
+	n.up(t)
+	n.ready(t)
 }
 
 func newCluster(t *testing.T, url string, nodes, partitions int) []*node {

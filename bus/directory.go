@@ -19,8 +19,8 @@ var ErrRefused = errors.New("bus: the cluster refuses this node")
 // directory knows which nodes there are, and who is in which room on them. Of its four
 // goroutines three may wait for Redis, without holding up another: keep (leases),
 // announce (this node's members, and who types) and watch (the others' members); follow
-// never does (what the others say). Its methods named above begin may be called from any
-// goroutine, and none but withdraw waits.
+// never does (what the others say). What the type Redis calls is for any goroutine, and only
+// withdraw waits.
 type directory struct {
 	// Static after construction.
 	*core

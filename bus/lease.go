@@ -62,10 +62,13 @@ func (d *directory) keep() {
 		} else {
 			retry.reset()
 		}
-		if failing != (err != nil) && d.life.Err() == nil {
-			failing = err != nil
-			d.log.Warn("the lease", "failing", failing, "err", err)
+		switch {
+		case err != nil && !failing && d.life.Err() == nil:
+			d.log.Warn("this node's lease is not renewed", "err", err)
+		case err == nil && failing:
+			d.log.Info("this node's lease is renewed again")
 		}
+		failing = err != nil
 		// A node that is heard before its lease is seen has just started; one that is
 		// refused is heard too.
 		began := time.Now()

@@ -9,6 +9,7 @@ import (
 )
 
 func TestRedis_OneOrderOnAllNodes(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	nodes := newCluster(t, s.url(), 3, 4)
 	var a acks
@@ -23,6 +24,7 @@ func TestRedis_OneOrderOnAllNodes(t *testing.T) {
 }
 
 func TestRedis_ConnectionKeepsItsOrder(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	n := newCluster(t, s.url(), 1, 1)[0]
 	const count = 1000
@@ -41,6 +43,7 @@ func TestRedis_ConnectionKeepsItsOrder(t *testing.T) {
 }
 
 func TestRedis_SameMessageTwiceHasOnePlace(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	nodes := newCluster(t, s.url(), 2, 1)
 	hash := frame.Hash("user", []byte("id"))
@@ -73,6 +76,7 @@ func TestRedis_SameMessageTwiceHasOnePlace(t *testing.T) {
 }
 
 func TestRedis_SameMessageTwiceInOneBatch(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	n := newCluster(t, s.url(), 1, 1)[0]
 	s.stop() // what is published gathers
@@ -86,6 +90,7 @@ func TestRedis_SameMessageTwiceInOneBatch(t *testing.T) {
 }
 
 func TestRedis_DedupeWindowTurnsAndKeepsItsPromise(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	n := newCluster(t, s.url(), 1, 1)[0]
 	var a acks
@@ -112,6 +117,7 @@ func TestRedis_DedupeWindowTurnsAndKeepsItsPromise(t *testing.T) {
 }
 
 func TestRedis_NodeThatComesLaterCatchesUp(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	nodes := newCluster(t, s.url(), 2, 2)
 	var a acks
@@ -125,6 +131,7 @@ func TestRedis_NodeThatComesLaterCatchesUp(t *testing.T) {
 }
 
 func TestRedis_OfflineWithoutABus(t *testing.T) {
+	t.Parallel()
 	n := newNode(t, "redis://127.0.0.1:"+strconv.Itoa(freePort(t)), "n", 2)
 	if got := n.Publish(0, &Draft{Room: "room0", Hash: 1}); got != Offline {
 		t.Errorf("got %v, want Offline", got)
@@ -135,6 +142,7 @@ func TestRedis_OfflineWithoutABus(t *testing.T) {
 }
 
 func TestRedis_WaitsForABusThatComesLater(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	s.kill()
 	n := newNode(t, s.url(), "n", 2)
@@ -144,6 +152,7 @@ func TestRedis_WaitsForABusThatComesLater(t *testing.T) {
 }
 
 func TestRedis_CloseKeepsItsDeadline(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	n := newCluster(t, s.url(), 1, 8)[0]
 	s.stop()
@@ -172,6 +181,7 @@ func TestNewRedis_RefusesFaults(t *testing.T) {
 
 // What is taken is answered, even if the entry does not come back for long.
 func TestRedis_MessageThatDoesNotComeBackIsAnswered(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	n := newCluster(t, s.url(), 1, 1)[0]
 	n.setRefuse(true)
@@ -190,6 +200,7 @@ func TestRedis_MessageThatDoesNotComeBackIsAnswered(t *testing.T) {
 }
 
 func TestRedis_BusyWhenNothingComesBack(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	n := newCluster(t, s.url(), 1, 1)[0]
 	n.setRefuse(true)
@@ -209,6 +220,7 @@ func TestRedis_BusyWhenNothingComesBack(t *testing.T) {
 
 // Partitions in which nothing happens cost their heads' comparison only.
 func TestRedis_IdlePartitionsAreCheap(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	const partitions = 64
 	n := newCluster(t, s.url(), 1, partitions)[0]

@@ -21,6 +21,7 @@ import (
 const rights = "+@connection +@pubsub +@stream +@hash +eval +evalsha +unlink +time +cluster|slots +cluster|shards"
 
 func TestRedis_UserPasswordAndDatabase(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, "--requirepass", "default's")
 	s.pass = "default's"
 	set := append([]string{"ACL", "SETUSER", "nebula", "on", ">p@ss/word", "~nebula:*", "&nebula:*"}, strings.Fields(rights)...)
@@ -44,6 +45,7 @@ func TestRedis_UserPasswordAndDatabase(t *testing.T) {
 }
 
 func TestRedis_WrongPasswordIsNotReady(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, "--requirepass", "right")
 	s.pass = "right"
 	n := newNode(t, "redis://:wrong@"+s.addr(), "n", 1)
@@ -99,6 +101,7 @@ func writeCertificate(t *testing.T, cert, key string) {
 // Three masters, each with a third of the slots; then one of them is killed, and
 // comes back empty.
 func TestRedis_RedisCluster(t *testing.T) {
+	t.Parallel()
 	var servers []*server
 	for range 3 {
 		servers = append(servers, newServer(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "1000",
