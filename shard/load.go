@@ -117,7 +117,7 @@ func (s *Shard) askLoad(r *room) {
 	if r.asked || s.now < r.askAt {
 		return
 	}
-	r.asked = s.history.Replay(Request{Kind: Load, Shard: s.index, Room: r.name})
+	r.asked = !s.restoresIn(r) && s.history.Replay(Request{Kind: Load, Shard: s.index, Room: r.name})
 	r.askAt = s.now + int64(loadAgain)
 }
 

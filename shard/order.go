@@ -87,6 +87,16 @@ func (s *Shard) isRestoring(room string, hash uint64) bool {
 	return len(s.restores) > 0 && s.restores[restored{room, hash}].open > 0
 }
 
+// restoresIn tells whether History may not have all Restored messages of r.
+func (s *Shard) restoresIn(r *room) bool {
+	for key, m := range s.restores {
+		if key.room == r.name && m.open > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // hold keeps a message until its room is loaded. When too many are held, those of the
 // room are dropped, and what History answers must have them.
 func (s *Shard) hold(r *room, p Placed) {
@@ -100,7 +110,7 @@ func (s *Shard) hold(r *room, p Placed) {
 	}
 	p.Body.Release()
 	s.dropEarly(r)
-	r.missed = later(r.missed, r.ahead)
+	r.missed, r.stale = later(r.missed, r.ahead), r.asked
 }
 
 func (s *Shard) dropEarly(r *room) {
@@ -121,7 +131,7 @@ func (s *Shard) take(r *room, p *Placed) {
 	}
 	switch {
 	case known: // its sender may have sent it again meanwhile: then it has that place only
-		at := Pos{r.tail.epochOf(first.Seq), first.Seq}
+		at := Pos{r.tail.epochOf(first.Seq, p.Body.ID()), first.Seq}
 		if at.Epoch != 0 && at != pos && r.tail.remove(pos) {
 			s.rejoin(r)
 		}
@@ -204,7 +214,7 @@ func (s *Shard) settle(cmd *Command) {
 	switch first, ok := r.window.find(cmd.Hash); {
 	case r.loading:
 	case ok:
-		s.placed(r, cmd.Hash, Pos{r.tail.epochOf(first.Seq), first.Seq}, first.Milli)
+		s.placed(r, cmd.Hash, Pos{r.tail.epochOf(first.Seq, nil), first.Seq}, first.Milli)
 	case r.last.Epoch == s.epoch && cmd.After <= r.last.Seq:
 		s.placed(r, cmd.Hash, Pos{s.epoch, cmd.After}, int64(cmd.Before))
 	}
@@ -216,7 +226,7 @@ func (s *Shard) settleLoaded(r *room) {
 	for i := p.first; i < len(p.queue) && r.asking > 0; i++ {
 		if w := p.queue[i]; w.room == r {
 			if first, ok := r.window.find(w.hash); ok {
-				s.placed(r, w.hash, Pos{r.tail.epochOf(first.Seq), first.Seq}, first.Milli)
+				s.placed(r, w.hash, Pos{r.tail.epochOf(first.Seq, w.body.ID()), first.Seq}, first.Milli)
 			}
 		}
 	}

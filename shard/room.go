@@ -96,7 +96,8 @@ func (s *Shard) roomOf(name string) *room {
 func (s *Shard) join(cmd *Command) {
 	m := cmd.Member
 	r := s.roomOf(m.name)
-	if r.loading || s.lags(r, cmd) || r.waits(m.client) {
+	lags := s.lags(r, cmd) // from now on, whatever else it waits for
+	if r.loading || lags || r.waits(m.client) {
 		s.wait(r, cmd)
 		return
 	}

@@ -78,7 +78,7 @@ func (s *Shard) write(m *Member, cmd *Command, seq uint64, milli int64) bool {
 func (s *Shard) sayAgain(m *Member, cmd *Command, first Seen) {
 	r := m.room
 	ack := pendingAck{
-		pos: Pos{r.tail.epochOf(first.Seq), first.Seq}, milli: first.Milli, client: m.client, body: cmd.Body, at: cmd.Read,
+		pos: Pos{r.tail.epochOf(first.Seq, cmd.Body.ID()), first.Seq}, milli: first.Milli, client: m.client, body: cmd.Body, at: cmd.Read,
 		restored: s.isRestoring(r.name, cmd.Hash),
 	}
 	if ack.waits(r.committed) {
@@ -150,7 +150,7 @@ func (s *Shard) commitRestored(name string, hash uint64) {
 			p.restored = false
 		}
 	}
-	if !r.last.above(h.pos) {
+	if !r.loading && !r.last.above(h.pos) {
 		r.committed = later(r.committed, h.pos)
 	}
 	s.ackUpTo(r, r.committed)

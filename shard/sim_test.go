@@ -40,7 +40,6 @@ const (
 	busSettlesAll
 	presenceIsLost
 	nothingIsRestored
-	reloadIsLost
 )
 
 // sim is some nodes without goroutines, and their clients, in virtual time: what happens
@@ -312,7 +311,7 @@ func TestSimulation_SeesThroughLies(t *testing.T) {
 		t.Run("in a cluster "+name, func(t *testing.T) { seesThrough(t, l, threeNodes) })
 	}
 	for name, l := range map[string]lie{
-		"acks before the commit": acksBeforeCommit, "nothing is restored": nothingIsRestored, "reload is lost": reloadIsLost,
+		"acks before the commit": acksBeforeCommit, "nothing is restored": nothingIsRestored,
 		"outlet drops": outletDrops, "history forgets the newest": historyForgetsNewest,
 	} {
 		t.Run("with a lossy bus "+name, func(t *testing.T) { seesThrough(t, l, lossyBus) })

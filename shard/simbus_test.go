@@ -177,9 +177,7 @@ func (b *simBus) rejoin(n *node) {
 		b.base, n.wrote = at.Seq, int(at.Seq)
 	}
 	n.place, n.forked, n.rejoined = n.forked, -1, true
-	if b.sim.lie != reloadIsLost {
-		n.runner.post(&Command{Kind: reload})
-	}
+	n.runner.post(&Command{Kind: reload})
 }
 
 // calm lets all come that a node waits for.

@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"bytes"
 	"nebula/frame"
 	"slices"
 	"sort"
@@ -80,18 +81,19 @@ func (t *tail) remove(pos Pos) bool {
 	return false
 }
 
-// epochOf returns the epoch of the newest message with the number seq; 0: it is not in
-// memory, and so durable.
-func (t *tail) epochOf(seq uint64) uint64 {
+// epochOf returns the epoch of the newest message with the number seq and, unless it is
+// nil, that id; 0: it is not in memory, and so durable.
+func (t *tail) epochOf(seq uint64, id []byte) uint64 {
+	is := func(i int) bool { return t.bodies[i].Seq() == seq && (id == nil || bytes.Equal(t.bodies[i].ID(), id)) }
 	last := len(t.bodies) - 1
 	if last < 0 {
 		return 0
 	}
-	if i := last - int(t.bodies[last].Seq()-seq); i >= 0 && i <= last && t.bodies[i].Seq() == seq && t.epochs[i] == t.epochs[last] {
+	if i := last - int(t.bodies[last].Seq()-seq); i >= 0 && i <= last && t.epochs[i] == t.epochs[last] && is(i) {
 		return t.epochs[i] // as a rule
 	}
 	for i := last; i >= 0; i-- {
-		if t.bodies[i].Seq() == seq {
+		if is(i) {
 			return t.epochs[i]
 		}
 	}
