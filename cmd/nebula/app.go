@@ -38,7 +38,7 @@ type app struct {
 	public    *http.Server
 	admin     *http.Server // nil with -admin ""
 	adminPort net.Listener
-	failed    chan error    // a server that ended by itself
+	failed    chan error    // a server that ended by itself, or a cluster that refuses this node
 	renewed   chan struct{} // a copy of another node's history is there: start again
 	ending    context.Context
 	end       context.CancelFunc
@@ -53,7 +53,7 @@ type app struct {
 
 // start brings everything up in order; on an error what was up is down again.
 func start(cfg config, log *slog.Logger) (_ *app, err error) {
-	a := &app{cfg: cfg, log: log, began: time.Now(), failed: make(chan error, 2), renewed: make(chan struct{}, 1)}
+	a := &app{cfg: cfg, log: log, began: time.Now(), failed: make(chan error, 3), renewed: make(chan struct{}, 1)}
 	a.ending, a.end = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"nebula/bus"
 	"nebula/shard"
@@ -63,13 +64,18 @@ func hostIP() net.IP {
 // readyEvery is how often a node that catches up looks whether it has.
 const readyEvery = 20 * time.Millisecond
 
-// awaitReady says ready once this node has what the cluster has.
+// awaitReady says ready once this node has what the cluster has, and ends the process
+// if the cluster will not have it: another -shards, or a -node that is taken.
 func (a *app) awaitReady() {
 	tick := time.NewTicker(readyEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
+			if err := a.bus.Ready(); errors.Is(err, bus.ErrRefused) {
+				a.failed <- err
+				return
+			}
 			if len(a.notReady()) == 0 {
 				a.sayReady()
 				return

@@ -265,3 +265,19 @@ func TestCluster_HistoryIsGuarded(t *testing.T) {
 		}
 	}
 }
+
+// TestCluster_RefusesOtherShards starts a node with another number of shards than the
+// cluster has.
+func TestCluster_RefusesOtherShards(t *testing.T) {
+	r := startRedis(t)
+	startNode(t, r)
+	s := startServer(t, "-redis", r.url(), "-secret", "a secret of the tests", "-shards", "16")
+	select {
+	case err := <-s.failed:
+		if !strings.Contains(err.Error(), "8") {
+			t.Errorf("%v: does not tell how many the cluster has", err)
+		}
+	case <-time.After(patience):
+		t.Error("a node with 16 shards was not refused by a cluster with 8")
+	}
+}

@@ -57,8 +57,8 @@ func (c *compose) up(nodes int) {
 		return answer.StatusCode == http.StatusOK
 	})
 	ready := time.Since(began)
-	c.until("all nodes are seen", func() bool { return c.query("count(nebula_connections)") == float64(nodes) })
-	c.until("all nodes have joined", func() bool { return c.query("min(nebula_cluster_nodes)") == float64(nodes) })
+	c.until("all nodes are seen", func() bool { return c.query("count(last_over_time(nebula_connections[15s]))") == float64(nodes) })
+	c.until("all nodes have joined", func() bool { return c.query("min(last_over_time(nebula_cluster_nodes[15s]))") == float64(nodes) })
 	c.t.Logf("%d nodes: containers made after %.1f s, traffic taken after %.1f s", nodes, made.Seconds(), ready.Seconds())
 }
 
@@ -71,7 +71,8 @@ func (c *compose) until(what string, done func() bool) {
 	}
 }
 
-// query asks Prometheus for one number; -1: it has none.
+// query asks Prometheus for one number; -1: it has none. It shows what is gone for five
+// minutes more unless a query says otherwise.
 func (c *compose) query(expression string) float64 {
 	c.t.Helper()
 	answer, err := http.Get("http://127.0.0.1:9090/api/v1/query?query=" + url.QueryEscape(expression))
@@ -139,7 +140,7 @@ func TestCompose(t *testing.T) {
 		tb.joined("lobby")
 		tb.people(2)
 	}
-	c.until("the tabs are on two nodes", func() bool { return c.query("count(nebula_members > 0)") == 2 })
+	c.until("the tabs are on two nodes", func() bool { return c.query("count(last_over_time(nebula_members[15s]) > 0)") == 2 })
 	tabs[0].say("hello from one node")
 	tabs[1].messages(1)
 	tabs[1].say("hello from the other")
