@@ -68,7 +68,7 @@ func readSources() {
 
 // small is a run of a few seconds.
 func small(seed uint64) Config {
-	return Config{Seed: seed, Durability: "os", Senders: 8, Rooms: 4, Readers: 2, Window: 16, Rate: 4000}
+	return Config{Seed: seed, Nodes: 1, Durability: "os", Senders: 8, Rooms: 4, Readers: 2, Window: 16, Rate: 4000}
 }
 
 // try runs strikes against a server of its own. wrap, if any, comes between.
@@ -80,16 +80,21 @@ func try(t *testing.T, cfg Config, strikes []Strike, wrap func(data string, s *s
 	if cfg.Point != "" || cfg.Points {
 		binary = built.failing
 	}
-	data := filepath.Join(t.TempDir(), "data")
-	one := newSingle(serverConfig(cfg, binary, data), environment(cfg)...)
+	work, err := os.MkdirTemp("", "nebula-fault-test-") // a short path: a Unix socket is in it
+	if err != nil {
+		t.Fatal(err)
+	}
+	sys, err := newSystem(cfg, binary, work)
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer func() {
-		if err := one.Close(); err != nil {
+		if err := errors.Join(sys.Close(), os.RemoveAll(work)); err != nil {
 			t.Error(err)
 		}
 	}()
-	var sys System = one
 	if wrap != nil {
-		sys = wrap(data, one)
+		sys = wrap(filepath.Join(work, "data"), sys.(*single))
 	}
 	result, err := run(ctx, cfg, sys, strikes, t.Logf)
 	if err != nil {

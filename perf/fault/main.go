@@ -21,6 +21,7 @@ import (
 type Config struct {
 	Seed       uint64
 	Kills      int
+	Nodes      int // 1: without a cluster
 	Durability string
 	Senders    int
 	Rooms      int
@@ -36,7 +37,8 @@ type Config struct {
 
 func (c *Config) bind(f *flag.FlagSet) {
 	f.Uint64Var(&c.Seed, "seed", 1, "of the schedule and of what clients do")
-	f.IntVar(&c.Kills, "kills", 50, "SIGKILLs; for every five of them one SIGTERM and one SIGSTOP")
+	f.IntVar(&c.Kills, "kills", 50, "SIGKILLs; for every five of them one SIGTERM and one SIGSTOP; of a cluster: strikes in all")
+	f.IntVar(&c.Nodes, "nodes", 1, "servers; several are a cluster, with a bus of their own")
 	f.StringVar(&c.Durability, "durability", "os", "of the server: os or disk")
 	f.IntVar(&c.Senders, "senders", 50, "members who send")
 	f.IntVar(&c.Rooms, "rooms", 10, "rooms")
@@ -57,6 +59,9 @@ func (c *Config) validate() error {
 	}
 	if c.Kills < 0 || c.Senders < 1 || c.Rooms < 1 || c.Readers < 0 || c.Window < 1 || c.Rate < 1 {
 		bad = append(bad, errors.New("-kills and -readers must not be less than 0, -senders, -rooms, -window and -rate not less than 1"))
+	}
+	if c.Nodes < 1 || c.Nodes > 1 && (c.Points || c.Point != "") {
+		bad = append(bad, errors.New("-nodes must not be less than 1, and failpoints are for one only"))
 	}
 	return errors.Join(bad...)
 }
@@ -94,7 +99,10 @@ func perform(cfg Config) (err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, cfg.Limit)
 	defer cancel()
-	sys := newSingle(serverConfig(cfg, binary, filepath.Join(work, "data")), environment(cfg)...)
+	sys, err := newSystem(cfg, binary, work)
+	if err != nil {
+		return err
+	}
 	defer func() { err = errors.Join(err, sys.Close()) }()
 	result, err := run(ctx, cfg, sys, cfg.strikes(), func(format string, args ...any) {
 		fmt.Fprintf(os.Stderr, format+"\n", args...)
@@ -115,6 +123,9 @@ func (c *Config) strikes() []Strike {
 	chance := rand.New(rand.NewPCG(c.Seed, 0))
 	if c.Points {
 		return walk(chance)
+	}
+	if c.Nodes > 1 {
+		return planCluster(chance, c.Kills, c.Nodes)
 	}
 	return plan(chance, c.Kills)
 }
@@ -137,10 +148,19 @@ func build(ctx context.Context, path string, failpoints bool) error {
 	return nil
 }
 
-func serverConfig(cfg Config, binary, data string) server.Config {
+// newSystem makes what is under test; its files are in work.
+func newSystem(cfg Config, binary, work string) (System, error) {
+	if cfg.Nodes > 1 {
+		return newCluster(serverConfig(cfg, binary), cfg.Nodes, work)
+	}
+	one := serverConfig(cfg, binary)
+	one.Args = append(one.Args, "-data", filepath.Join(work, "data"), "-admin", "")
+	return newSingle(one, environment(cfg)...), nil
+}
+
+func serverConfig(cfg Config, binary string) server.Config {
 	return server.Config{Binary: binary, Args: []string{
-		"-admin", "", "-data", data, "-durability", cfg.Durability,
-		"-rate", "0", "-ip-rate", "0", "-queue", strconv.Itoa(queueOf(cfg)),
+		"-durability", cfg.Durability, "-rate", "0", "-ip-rate", "0", "-queue", strconv.Itoa(queueOf(cfg)),
 	}}
 }
 

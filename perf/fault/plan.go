@@ -15,6 +15,8 @@ const (
 	KillHeld  Blow = "kill-held"  // SIGSTOP, then SIGKILL
 	Term      Blow = "term"       // SIGTERM: a clean stop
 	Hold      Blow = "hold"       // SIGSTOP, then SIGCONT
+	KillAll   Blow = "kill-all"   // SIGKILL of all there are
+	TermAll   Blow = "term-all"   // SIGTERM of all there are
 	Failpoint Blow = "failpoint"  // it kills itself at a failpoint
 	Trouble   Blow = "trouble"    // a step fails or takes long, at a failpoint; SIGKILL a little later
 )
@@ -25,6 +27,7 @@ type Strike struct {
 	After time.Duration // of running
 	For   time.Duration // how long it is held, or in trouble, or how far it comes in starting
 	Point string        // of Failpoint and Trouble: the value of NEBULA_FAILPOINT
+	Node  int           // of a cluster: who is struck
 }
 
 // Bounds of a strike's times.

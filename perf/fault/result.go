@@ -17,6 +17,8 @@ type Result struct {
 	Durability string                `json:"durability"`
 	Seconds    float64               `json:"seconds"`
 	Blows      map[Blow]int          `json:"blows"`
+	Mends      map[Blow]Mend         `json:"mends"`
+	Nodes      int                   `json:"nodes"`
 	Starts     int                   `json:"starts"`
 	Epochs     int                   `json:"epochs"`
 	Counts     crowd.Counts          `json:"counts"`
@@ -26,6 +28,7 @@ type Result struct {
 	Resumes    int                   `json:"resumes"`  // answers to a cursor, those of probes included
 	Whole      int                   `json:"whole"`    // of these, complete ones
 	Taken      int                   `json:"taken"`    // of these, to cursors whose message is gone and whose place another took
+	Unsure     int                   `json:"unsure"`   // of these, those that the checker could not judge
 	Probes     int                   `json:"probes"`   // cursors of clients tried at the end
 	Faults     map[verdict.Fault]int `json:"faults"`
 	Sentences  []string              `json:"sentences"`
@@ -36,7 +39,7 @@ func (r *Result) take(t *trial, v *verdict.Verdict, took time.Duration) {
 	r.Seconds = took.Seconds()
 	r.Starts, r.Counts = t.sys.Starts(), t.crowd.Counts()
 	r.Acked, r.Stored, r.Epochs = v.Acked, v.Stored(), v.Epochs()
-	r.Vanished, r.Resumes, r.Whole, r.Taken = v.Vanished, v.Resumes, v.Whole, v.Taken
+	r.Vanished, r.Resumes, r.Whole, r.Taken, r.Unsure = v.Vanished, v.Resumes, v.Whole, v.Taken, v.Unsure
 	r.Faults = make(map[verdict.Fault]int)
 	broken := t.crowd.Faults()
 	for _, f := range []*verdict.Faults{&t.faults, &broken, &v.Faults} {
@@ -57,14 +60,18 @@ func (r *Result) print(to io.Writer) {
 	for _, s := range r.Sentences {
 		fmt.Fprintln(to, s)
 	}
-	fmt.Fprintf(to, "seed %d, durability %s, %.0f s, %d starts, %d epochs:", r.Seed, r.Durability, r.Seconds, r.Starts, r.Epochs)
+	fmt.Fprintf(to, "seed %d, %d nodes, durability %s, %.0f s, %d starts, %d epochs:", r.Seed, r.Nodes, r.Durability, r.Seconds, r.Starts, r.Epochs)
 	for _, blow := range slices.Sorted(maps.Keys(r.Blows)) {
 		fmt.Fprintf(to, " %s %d", blow, r.Blows[blow])
 	}
 	fmt.Fprintf(to, "\n%d messages sent, %d acked, %d stored; %d resends, %d repeats of acked ids, %d refusals, %d connections\n",
 		r.Counts.Sent, r.Acked, r.Stored, r.Counts.Resends, r.Counts.Repeats, r.Counts.Refusals, r.Counts.Connects)
-	fmt.Fprintf(to, "%d resumes judged (%d whole, %d to a place that another took, %d tried at the end), %d unacked places gone\n",
-		r.Resumes, r.Whole, r.Taken, r.Probes, r.Vanished)
+	fmt.Fprintf(to, "%d resumes judged (%d whole, %d to a place that another took, %d undecided, %d tried at the end), %d unacked places gone\n",
+		r.Resumes, r.Whole, r.Taken, r.Unsure, r.Probes, r.Vanished)
+	for _, blow := range slices.Sorted(maps.Keys(r.Mends)) {
+		m := r.Mends[blow]
+		fmt.Fprintf(to, "%-10s acks again within %.1f s, presence right within %.1f s\n", blow, m.Acks, m.Presence)
+	}
 	for _, kind := range verdict.Kinds() {
 		fmt.Fprintf(to, "%s %d  ", kind, r.Faults[kind])
 	}

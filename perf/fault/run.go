@@ -42,7 +42,7 @@ func run(ctx context.Context, cfg Config, sys System, strikes []Strike, say func
 		Addr: sys.Addr, StartOf: sys.StartOf,
 	})
 	began := time.Now()
-	t.result = Result{Seed: cfg.Seed, Durability: cfg.Durability, Blows: make(map[Blow]int)}
+	t.result = Result{Seed: cfg.Seed, Nodes: cfg.Nodes, Durability: cfg.Durability, Blows: make(map[Blow]int), Mends: make(map[Blow]Mend)}
 	if err := sys.Start(); err != nil {
 		return t.result, err
 	}
@@ -72,16 +72,21 @@ func (t *trial) strike(ctx context.Context, strikes []Strike) error {
 		}
 		room := crowd.Room(t.chance.IntN(t.cfg.Rooms))
 		before := t.crowd.Acked(room)
+		began := time.Now()
 		if err := t.sys.Strike(s, &t.faults); err != nil {
-			return err
+			return fmt.Errorf("fault: strike %d, %s of node %d for %v: %w", n+1, s.Blow, s.Node, s.For, err)
 		}
+		took := time.Since(began) - s.For
 		t.result.Blows[s.Blow]++
 		if err := t.sample(room, before); err != nil {
 			t.faults.Add(verdict.Broken, "start %d: %v", t.sys.Starts(), err)
 		}
+		if err := t.mended(ctx, s.Blow, room); err != nil {
+			return err
+		}
 		counts := t.crowd.Counts()
-		t.say("%3d/%d %-10s %s start %d, %d messages, %d resends, %d connects, %d faults",
-			n+1, len(strikes), s.Blow, s.Point, t.sys.Starts(), counts.Sent, counts.Resends, counts.Connects, t.faults.Total())
+		t.say("%3d/%d %-10s %s%v at node %d, up %.1f s, whole %.1f s; start %d, %d messages, %d resends, %d connects, %d faults",
+			n+1, len(strikes), s.Blow, s.Point, s.For.Round(time.Millisecond), s.Node, took.Seconds(), time.Since(began.Add(s.For)).Seconds(), t.sys.Starts(), counts.Sent, counts.Resends, counts.Connects, t.faults.Total())
 	}
 	return nil
 }
@@ -156,10 +161,10 @@ func (t *trial) calm(ctx context.Context) error {
 // judge kills and starts the system once more and compares what it has then with
 // what everybody was told; then it tries cursors.
 func (t *trial) judge() (*verdict.Verdict, error) {
-	if err := t.sys.Strike(Strike{Blow: Kill}, &t.faults); err != nil {
+	if err := t.sys.Strike(Strike{Blow: KillAll}, &t.faults); err != nil {
 		return nil, err
 	}
-	t.result.Blows[Kill]++
+	t.result.Blows[KillAll]++
 	rec := t.crowd.Record()
 	rec.Drained, rec.Shared = t.sys.Drained(), t.sys.Shared()
 	for _, node := range t.sys.Nodes() {
@@ -177,10 +182,10 @@ func (t *trial) judge() (*verdict.Verdict, error) {
 	if err := t.probe(v); err != nil {
 		return nil, err
 	}
-	if err := t.sys.Strike(Strike{Blow: Term}, &t.faults); err != nil {
+	if err := t.sys.Strike(Strike{Blow: TermAll}, &t.faults); err != nil {
 		return nil, err
 	}
-	t.result.Blows[Term]++
+	t.result.Blows[TermAll]++
 	return v, t.sys.Close()
 }
 

@@ -20,7 +20,7 @@ const failpointEnv = "NEBULA_FAILPOINT="
 
 // single is one server on one machine.
 type single struct {
-	*server.Server
+	process
 	env     []string // of every start
 	drained map[int]bool
 }
@@ -28,7 +28,7 @@ type single struct {
 var _ System = (*single)(nil)
 
 func newSingle(cfg server.Config, env ...string) *single {
-	return &single{Server: server.New(cfg), env: env, drained: make(map[int]bool)}
+	return &single{process: process{server.New(cfg)}, env: env, drained: make(map[int]bool)}
 }
 
 func (s *single) Addr(int) string                 { return s.Server.Addr() }
@@ -64,7 +64,7 @@ func (s *single) Strike(k Strike, faults *verdict.Faults) error {
 // end does the blow; afterwards nothing runs, unless it was held only.
 func (s *single) end(k Strike, faults *verdict.Faults) error {
 	switch k.Blow {
-	case Kill:
+	case Kill, KillAll:
 		return s.Kill(killWithin)
 	case KillEarly:
 		if err := s.Kill(killWithin); err != nil {
@@ -85,40 +85,16 @@ func (s *single) end(k Strike, faults *verdict.Faults) error {
 			return err
 		}
 		return s.Signal(syscall.SIGCONT)
-	case Term:
-		return s.stop(faults)
+	case Term, TermAll:
+		clean, err := s.stop(faults)
+		s.drained[s.Starts()] = clean
+		return err
 	case Failpoint:
 		return s.point(k.Point, faults)
 	case Trouble:
 		return s.trouble(k, faults)
 	}
 	return fmt.Errorf("fault: blow %q is not known", k.Blow)
-}
-
-func (s *single) hold(d time.Duration) error {
-	if err := s.Signal(syscall.SIGSTOP); err != nil {
-		return err
-	}
-	time.Sleep(d)
-	return nil
-}
-
-// stop is a clean stop, which must end well and in time.
-func (s *single) stop(faults *verdict.Faults) error {
-	if err := s.Signal(syscall.SIGTERM); err != nil {
-		return err
-	}
-	code, err := s.Wait(drainWithin)
-	switch {
-	case err != nil:
-		faults.Add(verdict.Broken, "start %d after SIGTERM: %v", s.Starts(), err)
-		return s.Kill(killWithin)
-	case code != 0:
-		faults.Add(verdict.Broken, "start %d after SIGTERM: exit %d: %s", s.Starts(), code, s.Log())
-	default:
-		s.drained[s.Starts()] = true
-	}
-	return nil
 }
 
 // point starts it anew so that it kills itself at a failpoint: under load or, if

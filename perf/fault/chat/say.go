@@ -39,6 +39,32 @@ func (c *Conn) History(room string, before uint64, limit int) {
 	c.Queue(wire.AppendHistory(nil, room, before, limit))
 }
 
+// Users queues a question for the first users of a room, at most limit.
+func (c *Conn) Users(room string, limit int) {
+	b, err := json.Marshal(struct {
+		Type  string `json:"type"`
+		Room  string `json:"room"`
+		Limit int    `json:"limit"`
+	}{"presence", room, limit})
+	if err != nil {
+		panic(fmt.Sprintf("chat: two strings and a number are no JSON: %v", err))
+	}
+	c.Queue(b)
+}
+
+// Users returns the user ids of a list of users in an answer.
+func Users(list []byte) ([]string, error) {
+	var all []struct{ User, Name string }
+	if err := json.Unmarshal(list, &all); err != nil {
+		return nil, fmt.Errorf("%w: a list of users: %.100q: %w", ErrProtocol, list, err)
+	}
+	ids := make([]string, len(all))
+	for i := range all {
+		ids[i] = all[i].User
+	}
+	return ids, nil
+}
+
 // Messages returns what a list of messages in an answer holds.
 func Messages(list []byte) ([]verdict.Placed, error) {
 	var all []verdict.Placed

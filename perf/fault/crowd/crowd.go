@@ -52,6 +52,8 @@ type Crowd struct {
 	// Guarded by mu; written by members.
 	mu     sync.Mutex
 	acks   map[string][]verdict.Ack // by room
+	fresh  map[string]time.Time     // by room: when the newest message with an ack was written
+	stays  []stay                   // by member; behind them those of inspectors
 	faults verdict.Faults
 
 	pen     sync.RWMutex // held for reading by who writes new messages
@@ -72,7 +74,10 @@ func Room(n int) string { return fmt.Sprintf("room-%d", n) }
 
 // New makes the members; Go starts them.
 func New(cfg Config) *Crowd {
-	c := &Crowd{cfg: cfg, acks: make(map[string][]verdict.Ack)}
+	c := &Crowd{
+		cfg: cfg, acks: make(map[string][]verdict.Ack), fresh: make(map[string]time.Time),
+		stays: make([]stay, cfg.Senders+cfg.Readers*cfg.Rooms),
+	}
 	for n := range cfg.Senders + cfg.Readers*cfg.Rooms {
 		m := &member{
 			crowd: c, number: n, room: Room(n % cfg.Rooms), writes: n < cfg.Senders,
@@ -145,6 +150,22 @@ func (c *Crowd) Faults() verdict.Faults {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.faults
+}
+
+// Fresh returns when that message of a room was written, of those that have an ack,
+// which was written last.
+func (c *Crowd) Fresh(room string) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.fresh[room]
+}
+
+func (c *Crowd) written(room string, at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if at.After(c.fresh[room]) {
+		c.fresh[room] = at
+	}
 }
 
 func (c *Crowd) acked(a verdict.Ack) {

@@ -12,6 +12,9 @@ import (
 
 // Inspector asks a server what it has. It belongs to one goroutine.
 type Inspector struct {
+	User  string // it is in the rooms that it has joined
+	crowd *Crowd
+	rooms map[string]bool // that it asked to join
 	conn  *chat.Conn
 	start int
 }
@@ -27,14 +30,20 @@ func (c *Crowd) Inspect(addr string) (*Inspector, error) {
 		conn.Close()
 		return nil, fmt.Errorf("crowd: node %q is no server of ours", conn.Node)
 	}
-	return &Inspector{conn: conn, start: start}, nil
+	return &Inspector{User: conn.User, crowd: c, rooms: make(map[string]bool), conn: conn, start: start}, nil
 }
 
 // Close leaves.
-func (i *Inspector) Close() { i.conn.Close() }
+func (i *Inspector) Close() {
+	i.conn.Close()
+	for room := range i.rooms {
+		i.crowd.visited(room, i.User)
+	}
+}
 
 // Join joins a room, again if need be, with a cursor where there is one.
 func (i *Inspector) Join(room string, cursor *verdict.Cursor) (*verdict.Event, error) {
+	i.rooms[room] = true
 	e, err := i.ask(room, wire.KindJoined, func() { i.conn.Join(room, cursor) })
 	if err != nil {
 		return nil, err
@@ -75,6 +84,19 @@ func (i *Inspector) History(room string, pages int) ([]verdict.Placed, error) {
 	}
 	slices.Reverse(all)
 	return slices.Concat(all...), nil
+}
+
+// Users asks who is in a joined room; more than a page holds are not told.
+func (i *Inspector) Users(room string) ([]string, error) {
+	e, err := i.ask(room, wire.KindUsers, func() { i.conn.Users(room, usersLimit) })
+	if err != nil {
+		return nil, err
+	}
+	users, err := chat.Users(e.Users)
+	if err == nil && uint64(len(users)) != e.Count && len(users) < usersLimit {
+		return nil, fmt.Errorf("%w: %d users of %d in %s", chat.ErrProtocol, len(users), e.Count, room)
+	}
+	return users, err
 }
 
 // ask sends a question, again if it was refused for now, and waits for its answer.

@@ -10,6 +10,7 @@ import (
 // letter is a message of a member.
 type letter struct {
 	id, text string
+	written  time.Time
 	refused  bool      // at least once
 	sentAt   time.Time // on this connection; zero: not yet
 	again    time.Time // when to send it again, after a refusal; zero: an answer is due
@@ -27,7 +28,7 @@ const (
 // now and then what JSON must escape.
 func (m *member) write() *letter {
 	n := len(m.letters)
-	l := &letter{id: fmt.Sprintf("m%d-%d", m.number, n)}
+	l := &letter{id: fmt.Sprintf("m%d-%d", m.number, n), written: time.Now()}
 	l.text = fmt.Sprintf("%d of %s", n, m.name)
 	switch m.chance.IntN(20) {
 	case 0:
@@ -108,6 +109,7 @@ func (m *member) acked(id string, seq, at uint64) {
 			l.ackedAt = time.Now()
 			m.outbox = append(m.outbox[:i], m.outbox[i+1:]...)
 			m.crowd.unacked.Add(-1)
+			m.crowd.written(m.room, l.written)
 			return
 		}
 	}

@@ -49,5 +49,6 @@ type fill struct {
 	open   bool
 	before uint64         // what was asked for, or is to be
 	again  int64          // Unix ms: when to ask again, after a refusal; 0: an answer is due
+	skip   int            // answers that are due to questions of before the server told joined by itself
 	newest verdict.Cursor // the cursor once it is closed
 }

@@ -13,7 +13,7 @@ import (
 const (
 	tick         = 50 * time.Millisecond // looks at the phase at least that often
 	dialWithin   = 20 * time.Second      // a stopped server accepts and does not answer
-	answerWithin = 20 * time.Second      // protocol.md says 5 s; a stop of the server and a slow machine come on top
+	answerWithin = 30 * time.Second      // protocol.md says 5 s; a stop of the server and a slow machine come on top
 	homeless     = 60 * time.Second      // without a connection
 	maxAway      = 4 * time.Second       // of one who comes and goes
 )
@@ -60,6 +60,7 @@ func (m *member) run() {
 		done, err := m.visit()
 		switch {
 		case done:
+			m.crowd.went(m)
 			return
 		case err != nil && errors.Is(err, chat.ErrProtocol):
 			m.crowd.broken("%s: %v", m.name, err)
@@ -68,6 +69,7 @@ func (m *member) run() {
 			lost = time.Now()
 			m.conn.Close()
 			m.conn = nil
+			m.crowd.went(m)
 		}
 		if time.Since(lost) > homeless {
 			m.crowd.broken("%s: no connection for %v", m.name, homeless)

@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	pageLimit = 200                    // protocol.md section 2
-	maxRetry  = 300 * time.Millisecond // however long an error asks to wait
+	pageLimit  = 200                    // protocol.md section 2
+	usersLimit = 1000                   // the same
+	maxRetry   = 300 * time.Millisecond // however long an error asks to wait
 )
 
 // turn sends what is to be sent and hears what came.
@@ -103,17 +104,28 @@ func (m *member) joined(e *wire.Event) error {
 	resumed := m.log.cursor != nil
 	if resumed {
 		cursor := *m.log.cursor
-		told.Resume = &cursor
+		if first {
+			told.Resume = &cursor
+		}
 		m.log.cut(min(cursor.Seq, e.Seq))
 	}
+	if first {
+		m.crowd.came(m)
+	}
+	told.Unasked = !first
 	m.tape.Events = append(m.tape.Events, told)
 	known := m.log.put(messages)
 	m.log.begin(e.Seq + 1) // an empty room: all that comes is to be had
 	newest := verdict.Cursor{Epoch: m.epoch, Seq: e.Seq}
+	skip := m.fill.skip
+	if m.fill.open && m.fill.again == 0 {
+		skip++
+	}
 	if resumed && !e.Complete && !known && len(messages) > 0 && messages[0].Seq > m.log.from {
-		m.fill = fill{open: true, newest: newest}
+		m.fill = fill{open: true, newest: newest, skip: skip}
 		m.ask(messages[0].Seq)
 	} else {
+		m.fill = fill{skip: skip}
 		m.log.cursor = &newest
 	}
 	if first && !m.parted {
@@ -134,6 +146,10 @@ func (m *member) page(e *wire.Event) error {
 	if err != nil {
 		return err
 	}
+	if m.fill.skip > 0 {
+		m.fill.skip--
+		return nil
+	}
 	if !m.fill.open {
 		return fmt.Errorf("%w: a page of history that nobody asked for", chat.ErrProtocol)
 	}
@@ -142,7 +158,7 @@ func (m *member) page(e *wire.Event) error {
 	})
 	if m.log.put(messages) || !e.More || len(messages) == 0 || messages[0].Seq <= m.log.from {
 		m.log.cursor = &verdict.Cursor{Epoch: m.fill.newest.Epoch, Seq: m.fill.newest.Seq}
-		m.fill = fill{}
+		m.fill = fill{skip: m.fill.skip}
 		return nil
 	}
 	m.ask(messages[0].Seq)
@@ -162,6 +178,8 @@ func (m *member) refused(e *wire.Event) error {
 		m.refusedLetter(string(e.ID), after)
 	case m.epoch == "":
 		return fmt.Errorf("%s: the join was refused: %s", m.name, e.Code) // it comes back and asks again
+	case m.fill.skip > 0:
+		m.fill.skip--
 	case m.fill.open:
 		m.fill.again = time.Now().Add(after).UnixMilli()
 	}

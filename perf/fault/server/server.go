@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
@@ -18,12 +19,19 @@ import (
 // nodePrefix and the number of the start make the node's name.
 const nodePrefix = "start-"
 
+// How often a server is asked whether it takes traffic, and how long an answer may take.
+const (
+	askEvery     = 20 * time.Millisecond
+	answerWithin = 5 * time.Second
+)
+
 // keptLines is how much of a log is remembered.
 const keptLines = 30
 
 // Config says what to run.
 type Config struct {
 	Binary string
+	Node   string   // its name in all its lives; "": each has a name of its own, see StartOf
 	Args   []string // besides -addr and -node
 }
 
@@ -45,8 +53,9 @@ type Server struct {
 // life is one process.
 type life struct {
 	cmd   *exec.Cmd
-	ready chan string   // its address, once
-	ended chan struct{} // closed when it was waited for
+	ready chan struct{}     // closed when it takes traffic
+	moved func(addr string) // called by read when it takes traffic, and again if it does at another address
+	ended chan struct{}     // closed when it was waited for
 
 	// Guarded by mu.
 	mu    sync.Mutex
@@ -90,8 +99,14 @@ func (s *Server) Launch(env ...string) error {
 		return errors.New("server: it runs already")
 	}
 	s.starts++
-	args := append([]string{"-addr", "127.0.0.1:0", "-node", nodePrefix + strconv.Itoa(s.starts)}, s.cfg.Args...)
-	l := &life{cmd: exec.Command(s.cfg.Binary, args...), ready: make(chan string, 1), ended: make(chan struct{})}
+	node := s.cfg.Node
+	if node == "" {
+		node = nodePrefix + strconv.Itoa(s.starts)
+	}
+	args := append([]string{"-addr", "127.0.0.1:0", "-node", node}, s.cfg.Args...)
+	l := &life{
+		cmd: exec.Command(s.cfg.Binary, args...), ready: make(chan struct{}), moved: s.setAddr, ended: make(chan struct{}),
+	}
 	l.cmd.Env = append(os.Environ(), env...)
 	log, err := l.cmd.StderrPipe()
 	if err != nil {
@@ -110,13 +125,36 @@ func (s *Server) Ready(within time.Duration) error {
 	deadline := time.NewTimer(within)
 	defer deadline.Stop()
 	select {
-	case addr := <-s.life.ready:
-		s.setAddr(addr)
+	case <-s.life.ready:
 		return nil
 	case <-s.life.ended:
 		return fmt.Errorf("server: start %d ended (%v) before it was ready:\n%s", s.starts, s.life.cmd.ProcessState, s.Log())
 	case <-deadline.C:
 		return fmt.Errorf("server: start %d was not ready within %v:\n%s", s.starts, within, s.Log())
+	}
+}
+
+// Serves waits until it says over HTTP that it takes traffic; it may have said so before.
+func (s *Server) Serves(within time.Duration) error {
+	client := http.Client{Timeout: answerWithin, Transport: &http.Transport{DisableKeepAlives: true}}
+	why := "it has no address"
+	for deadline := time.Now().Add(within); ; time.Sleep(askEvery) {
+		if addr := s.Addr(); addr != "" {
+			answer, err := client.Get("http://" + addr + "/readyz")
+			if err != nil {
+				why = err.Error()
+			} else {
+				body, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<12)) // for people
+				answer.Body.Close()
+				if answer.StatusCode == http.StatusOK {
+					return nil
+				}
+				why = strings.TrimSpace(string(body))
+			}
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("server: start %d does not take traffic after %v: %s\n%s", s.starts, within, why, s.Log())
+		}
 	}
 }
 
@@ -206,9 +244,11 @@ func (l *life) read(log io.Reader) {
 
 func (l *life) note(line string) {
 	if found := readyLine.FindStringSubmatch(line); found != nil {
+		l.moved(found[1])
 		select {
-		case l.ready <- found[1]:
+		case <-l.ready:
 		default:
+			close(l.ready)
 		}
 	}
 	l.mu.Lock()

@@ -16,12 +16,13 @@ const (
 	Vanished   Fault = "vanished"   // seen, and gone though nothing excuses it
 	Misacked   Fault = "misacked"   // two acks of one message that differ
 	Misresumed Fault = "misresumed" // an answer to a cursor that the protocol does not allow
+	Presence   Fault = "presence"   // a node that tells of others than are there
 	Broken     Fault = "broken"     // anything else: no start, no answer, no protocol
 )
 
 // Kinds returns all kinds.
 func Kinds() []Fault {
-	return []Fault{Lost, Doubled, Reordered, Hole, Changed, Renamed, Vanished, Misacked, Misresumed, Broken}
+	return []Fault{Lost, Doubled, Reordered, Hole, Changed, Renamed, Vanished, Misacked, Misresumed, Presence, Broken}
 }
 
 // maxSentences bounds what is kept of each kind besides its count.

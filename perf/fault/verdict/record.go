@@ -60,6 +60,7 @@ type Event struct {
 	Start    int    // number of the server's start
 	Epoch    string // of the connection's joined
 	Resume   *Cursor
+	Unasked  bool // Joined: the server told it by itself, because what it had told is not what the room is
 	Newest   uint64
 	Complete bool
 	Before   uint64 // 0: the newest

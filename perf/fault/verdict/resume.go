@@ -17,6 +17,8 @@ func (v *Verdict) resumes(tape *Tape) {
 		e := &tape.Events[i]
 		switch {
 		case e.Kind != Joined:
+		case e.Unasked:
+			v.isPage(tape.Client, tape.Room, e)
 		case e.Resume != nil:
 			v.resumed(tape.Client, tape.Room, e)
 		default:
@@ -44,11 +46,16 @@ func (v *Verdict) isPage(who, room string, e *Event) {
 func (v *Verdict) resumed(who, room string, e *Event) {
 	v.Resumes++
 	good, decided := v.within(room, e)
-	if !decided {
+	switch {
+	case decided:
+	case v.rec.Shared:
+		v.Unsure++
+		good = e.Complete // whether what the client has then is right is seen at the end of its tape
+	default:
 		v.Add(Broken, "%s in %s: whether epoch %s has a %d is not known to the checker", who, room, e.Resume.Epoch, e.Resume.Seq)
 		return
 	}
-	if !good && e.Resume.Seq <= e.Newest && e.Newest-e.Resume.Seq <= resumePage {
+	if decided && !good && e.Resume.Seq <= e.Newest && e.Newest-e.Resume.Seq <= resumePage {
 		v.Taken++
 	}
 	whole := good && e.Newest-e.Resume.Seq <= resumePage
@@ -83,7 +90,8 @@ func (v *Verdict) within(room string, e *Event) (good, decided bool) {
 		return true, true
 	}
 	said, seen := r.names[c.Seq]
-	return seen && said == v.final[room][c.Seq], seen
+	good = seen && said == v.final[room][c.Seq]
+	return good, seen && (!good || !v.rec.Shared || c.Seq <= r.reach)
 }
 
 // Held is a cursor that a client had.

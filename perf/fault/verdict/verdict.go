@@ -14,6 +14,7 @@ type Verdict struct {
 	Resumes  int // answers to a cursor that were compared with the rule
 	Whole    int // of these, complete ones
 	Taken    int // of these, to a cursor whose message is gone and whose place another took
+	Unsure   int // of these, where the checker cannot tell which of the two answers is right
 
 	rec    *Record
 	final  map[string]map[uint64]Said // room, seq: the history
@@ -29,6 +30,7 @@ type runKey struct{ room, epoch string }
 type run struct {
 	start int
 	names map[uint64]Said
+	reach uint64 // it was told to be the room's when this was the newest place
 }
 
 type held struct {
@@ -195,6 +197,8 @@ func (v *Verdict) vanished() {
 			before, twice := gone[lost]
 			gone[lost] = key.epoch
 			switch {
+			case v.rec.Shared:
+				v.Add(Vanished, "%s: %s, seen at %d in epoch %s, is gone, and some node or the bus had it all the time", key.room, id, seq, key.epoch)
 			case seq < end:
 				v.Add(Vanished, "%s: %s, seen at %d in epoch %s, is gone, and %d of that epoch was kept", key.room, id, seq, key.epoch, end)
 			case v.rec.Drained[r.start]:

@@ -299,17 +299,61 @@ func TestFaults_Agree(t *testing.T) {
 	}
 }
 
-// In a cluster the bus gives epochs: a node that starts again goes on in the same one.
-func TestJudge_SharedEpoch(t *testing.T) {
+// In a cluster the bus gives epochs: a node that starts again goes on in the same one,
+// and what was seen on one node is on the others or on the bus.
+func TestJudge_Cluster(t *testing.T) {
 	rec := story()
 	rec.Shared = true
 	event(rec, 3).Start = 3
-	if v := Judge(rec); v.Total() != 0 {
-		t.Errorf("got %q", v.Sentences())
+	if v := Judge(rec); v.Total() != 1 || v.Count(Vanished) != 1 {
+		t.Errorf("m3 was seen in e1 and is gone: got %q", v.Sentences())
 	}
 	rec.Shared = false
 	if v := Judge(rec); v.Count(Renamed) == 0 {
 		t.Error("alone, an epoch of two starts was not seen")
+	}
+}
+
+// Where epochs are shared the next one may begin unnoticed: whether (e1, 2), which came
+// live, is of e1 nobody knows, and both answers are right; but a whole one is exact.
+func TestJudge_UnnoticedEpoch(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil  func(*Record)
+		unsure int
+		faults int
+	}{
+		"not whole":           {func(*Record) {}, 1, 0},
+		"whole":               {func(rec *Record) { e := event(rec, 2); e.Complete, e.Messages = true, places(3, 4) }, 1, 0},
+		"whole, and too much": {func(rec *Record) { event(rec, 2).Complete = true }, 1, 1},
+		"e1 went on to 3": {func(rec *Record) {
+			rec.Tapes = append(rec.Tapes, Tape{Client: "d", Room: room, Events: []Event{
+				{Kind: Joined, Epoch: "e1", Newest: 2, Complete: true, Messages: places(1, 1, 2)},
+				{Kind: Live, Epoch: "e1", Messages: places(3, 4, 3)},
+			}})
+		}, 0, 1},
+	} {
+		rec := story()
+		rec.Shared = true
+		event(rec, 1).Messages = places(1, 1, 2)
+		event(rec, 2).Resume = &Cursor{"e1", 2}
+		c.spoil(rec)
+		if v := Judge(rec); v.Unsure != c.unsure || v.Total() != c.faults || v.Count(Misresumed) != c.faults {
+			t.Errorf("%s: %d unsure, %q", name, v.Unsure, v.Sentences())
+		}
+	}
+}
+
+// A server tells joined by itself when what it had told is not what the room is.
+func TestJudge_UnaskedJoined(t *testing.T) {
+	rec := story()
+	e := event(rec, 2)
+	e.Unasked, e.Resume = true, nil
+	if v := Judge(rec); v.Total() != 0 || v.Resumes != 0 {
+		t.Errorf("got %q, %d resumes", v.Sentences(), v.Resumes)
+	}
+	e.Messages = places(3, 4)
+	if v := Judge(rec); v.Count(Misresumed) != 1 {
+		t.Errorf("a page that is too short: got %q", v.Sentences())
 	}
 }
 

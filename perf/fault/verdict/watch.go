@@ -52,7 +52,8 @@ func (w *watcher) hold(epoch string, seq uint64) {
 
 func (w *watcher) joined(e *Event) {
 	v, n := w.v, len(e.Messages)
-	v.run(w.tape.Room, e.Epoch, e.Start)
+	r := v.run(w.tape.Room, e.Epoch, e.Start)
+	r.reach = max(r.reach, e.Newest)
 	v.rising(w.who()+", joined", e.Messages, 0)
 	if n > 0 && e.Messages[n-1].Seq != e.Newest {
 		v.Add(Hole, "%s: joined with seq %d and messages up to %d", w.who(), e.Newest, e.Messages[n-1].Seq)
