@@ -51,13 +51,14 @@ type sight struct {
 
 // view is what a device knows of a room.
 type view struct {
-	in     bool
-	cursor *place            // the last message seen; nil: it knows nothing
-	people map[string]string // names by user
-	seen   []sight           // from a place on all up to the cursor
-	joins  []*place          // cursors of joins that may not be answered yet
-	asked  int               // answers that it waits for
-	due    int64             // Unix ns until which its join must be answered
+	in      bool
+	cursor  *place            // the last message seen; nil: it knows nothing
+	people  map[string]string // names by user
+	seen    []sight           // from a place on all up to the cursor
+	resumed bool              // it went on with seen
+	joins   []*place          // cursors of joins that may not be answered yet
+	asked   int               // answers that it waits for
+	due     int64             // Unix ns until which its join must be answered
 }
 
 func newDevice(s *sim, user, name string) *device {
@@ -91,7 +92,7 @@ func (d *device) connect() {
 	d.line = &line{sim: d.sim, members: make(map[string]*Member)}
 	d.line.client = Client{User: d.user, Name: fmt.Sprintf("%s-%d", d.user, d.sim.rnd.IntN(2)), Out: d.line}
 	for _, v := range d.rooms {
-		*v = view{cursor: v.cursor, seen: v.seen}
+		*v = view{cursor: v.cursor, seen: v.seen, resumed: v.resumed}
 	}
 	for _, one := range d.outbox {
 		one.due = 0

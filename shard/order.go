@@ -200,7 +200,8 @@ func (s *Shard) placed(r *room, hash uint64, pos Pos, milli int64) (read int64) 
 }
 
 // settle ends the wait for the place of a message that will not come, or not for this
-// reason. What is not known here yet though it has its place comes by its entry.
+// reason. What has its place and is not known here comes by its entry; the place alone
+// is no reason for an ack, since the bus may have lost it since.
 func (s *Shard) settle(cmd *Command) {
 	r := s.rooms[cmd.name]
 	if r == nil || r.asking == 0 {
@@ -210,13 +211,9 @@ func (s *Shard) settle(cmd *Command) {
 		s.placing.take(ask{r, cmd.Hash}, s.giveUp)
 		return
 	}
-	s.touch(r)
-	switch first, ok := r.window.find(cmd.Hash); {
-	case r.loading:
-	case ok:
+	if first, ok := r.window.find(cmd.Hash); ok && !r.loading {
+		s.touch(r)
 		s.placed(r, cmd.Hash, Pos{r.tail.epochOf(first.Seq, nil), first.Seq}, first.Milli)
-	case r.last.Epoch == s.epoch && cmd.After <= r.last.Seq:
-		s.placed(r, cmd.Hash, Pos{s.epoch, cmd.After}, int64(cmd.Before))
 	}
 }
 

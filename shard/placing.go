@@ -22,7 +22,7 @@ type waiter struct {
 	ask
 	client *Client
 	body   *frame.Buf // for its id; a reference; nil: it does not wait any more
-	at     int64      // Unix ns when it was read
+	at     int64      // Unix ns when it was read; stays, for the order of the queue
 	resend bool       // of one that waits; counted in Shard.resends
 }
 
@@ -66,7 +66,7 @@ func (p *placing) take(a ask, use func(*waiter)) {
 			left--
 			a.room.asking--
 			use(w)
-			*w = waiter{}
+			*w = waiter{at: w.at}
 		}
 	}
 	p.trim()
@@ -90,7 +90,7 @@ func (p *placing) expire(then int64, use func(*waiter)) {
 		}
 		w.room.asking--
 		use(w)
-		*w = waiter{}
+		*w = waiter{at: w.at}
 	}
 	p.trim()
 }
@@ -110,12 +110,13 @@ func (p *placing) trim() {
 	}
 }
 
-// oldest returns when the first of those who wait was read; never: nobody waits.
-func (p *placing) oldest() int64 {
+// due returns when the first of those who wait will have waited too long; never: nobody
+// waits.
+func (p *placing) due() int64 {
 	if p.first == len(p.queue) {
 		return never
 	}
-	return p.queue[p.first].at
+	return p.queue[p.first].at + int64(ackPatience)
 }
 
 // publish has the Relay give a message its place, unless somebody waits for the same one
@@ -171,14 +172,9 @@ func (s *Shard) giveUp(w *waiter) {
 	w.body.Release()
 }
 
-// tendPlacing gives up those who have waited too long, and returns when the next one
-// will have.
-func (s *Shard) tendPlacing() int64 {
-	if then := s.now - int64(ackPatience); s.placing.oldest() <= then {
-		s.placing.expire(then, s.giveUp)
+// tendPlacing gives up those who have waited too long.
+func (s *Shard) tendPlacing() {
+	if s.placing.due() <= s.now {
+		s.placing.expire(s.now-int64(ackPatience), s.giveUp)
 	}
-	if oldest := s.placing.oldest(); oldest != never {
-		return oldest + int64(ackPatience)
-	}
-	return never
 }

@@ -172,7 +172,7 @@ func (s *Shard) touch(r *room) {
 // rooms that something happened in or whose time has come.
 func (s *Shard) EndTurn(now int64) (next int64) {
 	s.now = now
-	placing := s.tendPlacing()
+	s.tendPlacing()
 	for s.timers.next() <= now {
 		r := s.timers[0]
 		s.timers.remove(r)
@@ -191,7 +191,7 @@ func (s *Shard) EndTurn(now int64) (next int64) {
 	s.touched = s.touched[:0]
 	s.open.Store(int64(s.opened))
 	s.wall = 0
-	return min(placing, s.tendQuestions(), s.timers.next())
+	return min(s.placing.due(), s.tendQuestions(), s.timers.next())
 }
 
 // tend does what r needs now and returns when it needs more.

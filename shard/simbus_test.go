@@ -10,16 +10,17 @@ import (
 // simBus is a bus with one partition: a log, and who is where. What it answers, and
 // tells, may come late, twice or never, and then nobody knows whether it was done.
 type simBus struct {
-	sim   *sim
-	down  bool
-	epoch uint64
-	loses bool // sometimes its newest entries, and then restores what a node has of them
-	log   []simEntry
-	base  uint64 // who does not know this entry is refused: ids and last are from later
-	ids   map[dedupeKey]Seen
-	last  map[string]uint64           // seq of the newest message, by room
-	where map[whom]map[*node]presence // who is on which node
-	count int                         // of presence
+	sim      *sim
+	down     bool
+	epoch    uint64
+	loses    bool // sometimes its newest entries, and then restores what a node has of them
+	log      []simEntry
+	base     uint64 // who does not know this entry is refused: ids and last are from later
+	ids      map[dedupeKey]Seen
+	last     map[string]uint64           // seq of the newest message, by room
+	restored map[uint64]bool             // by hash: it was, once
+	where    map[whom]map[*node]presence // who is on which node
+	count    int                         // of presence
 }
 
 type simEntry struct {
@@ -51,7 +52,7 @@ type change struct{ whom }
 
 func newSimBus(s *sim) *simBus {
 	return &simBus{
-		sim: s, epoch: 1, ids: make(map[dedupeKey]Seen), last: make(map[string]uint64), where: make(map[whom]map[*node]presence),
+		sim: s, epoch: 1, ids: make(map[dedupeKey]Seen), last: make(map[string]uint64), restored: make(map[uint64]bool), where: make(map[whom]map[*node]presence),
 	}
 }
 
@@ -169,6 +170,7 @@ func (b *simBus) rejoin(n *node) {
 				again := *r
 				again.restored, again.entry = true, at
 				e.rows = append(e.rows, again)
+				b.restored[r.hash] = true
 			}
 		}
 	}
