@@ -1,6 +1,9 @@
 package bus
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+)
 
 // catchUp reads the log from the place on until there is no more.
 func (r *receiver) catchUp() error {
@@ -16,6 +19,11 @@ func (r *receiver) catchUp() error {
 		next, ok, err := r.following(pg)
 		if err != nil || !ok {
 			return err
+		}
+		if r.epoch != r.target {
+			if err := r.enter(); err != nil {
+				return err
+			}
 		}
 		r.join(pg.head)
 		size := 0
@@ -61,6 +69,20 @@ func (r *receiver) following(pg page) (next []logged, ok bool, err error) {
 		}
 	}
 	return next, true, nil
+}
+
+// enter does what comes before join: it learns where the epochs begin, which the bus may
+// lose, and sees to what a loss of the bus took from rejoin.
+func (r *receiver) enter() error {
+	firsts, err := r.epochs()
+	if err != nil {
+		return err
+	}
+	maps.Copy(r.bounds, firsts)
+	if len(r.owed) == 0 {
+		return nil
+	}
+	return r.restoreAll(r.owed, r.place.N, r.target)
 }
 
 // join opens the epoch for this node, whose place has been seen to be part of it.

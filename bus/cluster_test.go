@@ -46,7 +46,7 @@ func (n *node) up(t *testing.T) {
 	t.Helper()
 	cfg := Config{URL: n.url, Node: n.name, Advertise: "127.0.0.1:1", Partitions: n.partitions, pace: n.pace}
 	if os.Getenv("BUS_TEST_LOG") != "" {
-		cfg.Log = slog.New(slog.NewTextHandler(os.Stderr, nil)).With("node", n.name)
+		cfg.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", n.name)
 	}
 	bus, err := NewRedis(cfg, n.memory, n.memory)
 	if err != nil {

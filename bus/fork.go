@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"strconv"
 	"time"
@@ -17,44 +18,48 @@ const forkBytes = 64 << 20
 // strayed sees to a place that the log does not have. ok: the log merely does not
 // reach back to it; it is still part of the log's past.
 func (r *receiver) strayed(pg page) (ok bool, err error) {
-	common, forked, err := r.forkByEpochs(r.place, pg.epoch)
+	firsts, err := r.epochs()
 	if err != nil {
 		return false, err
 	}
-	if !forked {
-		if pg.first.N == 0 || pg.first.N > r.place.N {
-			return true, nil
-		}
-		if common, err = r.forkByEntries(pg.first); err != nil {
+	common, forked := forkByEpochs(firsts, r.place, pg.epoch)
+	covered := pg.first.N != 0 && pg.first.N <= common.N
+	switch {
+	case !forked && !covered:
+		return true, nil
+	case covered: // the fork may be older than the epochs tell
+		if common, err = r.forkByEntries(pg.first, common); err != nil {
 			return false, err
 		}
+	default:
+		common = r.forkByBounds(firsts, common)
 	}
 	return false, r.rejoin(common, pg.epoch)
 }
 
 // forkByEpochs tells whether an epoch that followed on that of place began before
-// place, which then is not part of it, and returns the newest place before that.
-func (r *receiver) forkByEpochs(place Pos, upTo uint64) (common Pos, forked bool, err error) {
-	firsts, err := r.epochs()
-	if err != nil {
-		return Pos{}, false, err
-	}
+// place, which then is not part of it. common is not below the newest common place.
+func forkByEpochs(firsts map[uint64]uint64, place Pos, upTo uint64) (common Pos, forked bool) {
 	next := nextEpoch(firsts, place.Epoch)
 	if next == 0 || next > upTo || firsts[next] > place.N {
-		return Pos{}, false, nil
+		return place, false
 	}
-	if firsts[next] <= 1 {
-		return Pos{}, true, nil
+	return Pos{Epoch: place.Epoch, N: firsts[next] - 1}, true
+}
+
+// forkByBounds returns a place before all epochs that this node went through and the
+// bus does not know, or common if that is older.
+func (r *receiver) forkByBounds(firsts map[uint64]uint64, common Pos) Pos {
+	for epoch, first := range r.bounds {
+		if _, known := firsts[epoch]; !known && first <= common.N {
+			common.N = first - 1
+		}
 	}
-	common = Pos{Epoch: place.Epoch, N: firsts[next] - 1}
-	last, err := r.lastBefore(fmt.Sprintf("(%d-0", next))
-	if err != nil {
-		return Pos{}, false, err
+	common.Epoch = min(common.Epoch, max(epochAt(r.bounds, common.N), epochAt(firsts, common.N)))
+	if common.N == 0 {
+		return Pos{}
 	}
-	if last.N == common.N {
-		common = last
-	}
-	return common, true, nil
+	return common
 }
 
 // nextEpoch returns the lowest epoch above this one, 0 if there is none.
@@ -114,12 +119,15 @@ func wrapNonNil(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// forkByEntries returns the newest place that the log and the database both have; both
-// agree up to some place, and never after it.
-func (r *receiver) forkByEntries(first Pos) (Pos, error) {
+// forkByEntries returns the newest place up to most that the log, which begins with
+// first, and the database both have; both agree up to some place, and never after it.
+func (r *receiver) forkByEntries(first, most Pos) (Pos, error) {
 	kept, _, err := r.stored(first.N-1, forkBytes)
 	if err != nil {
 		return Pos{}, err
+	}
+	for len(kept) > 0 && kept[len(kept)-1].Entry.N > most.N {
+		kept = kept[:len(kept)-1]
 	}
 	common := Pos{Epoch: first.Epoch, N: first.N - 1}
 	for low, high := 0, len(kept); low < high; {
@@ -182,13 +190,10 @@ func (r *receiver) rejoin(common Pos, epoch uint64) error {
 	}
 	r.log.Warn("applied entries are not part of the log", "partition", r.p.index, "n", r.place.N, "epoch", r.place.Epoch,
 		"common", common.N, "messages", len(kept))
-	for len(kept) > 0 {
-		n, err := r.restore(kept, common.N, epoch)
-		if err != nil {
-			return err
-		}
-		kept = kept[n:]
+	if err := r.restoreAll(kept, common.N, epoch); err != nil {
+		return err
 	}
+	maps.DeleteFunc(r.bounds, func(_, first uint64) bool { return first > common.N })
 	r.rooms.Forked(r.p.index, common)
 	r.held = ""
 	r.setPlace(common)
@@ -196,11 +201,24 @@ func (r *receiver) rejoin(common Pos, epoch uint64) error {
 	return nil
 }
 
+// restoreAll puts kept into the log. Until they came back from there they are owed: the
+// bus may lose them, and Forked has the node take them back.
+func (r *receiver) restoreAll(kept []Kept, held, epoch uint64) error {
+	for left := kept; len(left) > 0; {
+		n, at, err := r.restore(left, held, epoch)
+		if err != nil {
+			return err
+		}
+		left, r.owedAt = left[n:], at
+	}
+	r.owed = kept
+	return nil
+}
+
 // restore puts the first of kept into the log as one entry, and returns how many they
-// were.
-func (r *receiver) restore(kept []Kept, held, epoch uint64) (int, error) {
+// were, and the entry's place.
+func (r *receiver) restore(kept []Kept, held, epoch uint64) (n int, at Pos, err error) {
 	var messages []byte
-	n := 0
 	for n < len(kept) && n < batchMessages && len(messages) < batchBytes {
 		messages = appendMessage(messages, &kept[n].Message, true)
 		n++
@@ -208,7 +226,7 @@ func (r *receiver) restore(kept []Kept, held, epoch uint64) (int, error) {
 	body := append(appendBodyHead(nil, r.cfg.Node, now(), n), messages...)
 	script := r.batchScript(r.p.index, &r.p.keys, epoch)
 	args := []string{"0", strconv.FormatUint(held, 10), "0", "0", forceAlone, string(body)}
-	_, err := r.do(r.p.evalsha(r.control, script.name, args))
+	m, err := r.do(r.p.evalsha(r.control, script.name, args))
 	if refusal := asRefusal(err); refusal != nil {
 		switch refusal.name {
 		case refusedScript:
@@ -217,5 +235,13 @@ func (r *receiver) restore(kept []Kept, held, epoch uint64) (int, error) {
 			r.look = true
 		}
 	}
-	return n, err
+	if err != nil {
+		return 0, Pos{}, err
+	}
+	reply, err := m.ToArray()
+	if err != nil {
+		return 0, Pos{}, fmt.Errorf("bus: read the script's answer: %w", err)
+	}
+	at, err = newest(epoch, reply)
+	return n, at, err
 }

@@ -29,10 +29,13 @@ func (r *receiver) putBack(h head) error {
 	if err != nil {
 		return err
 	}
-	if err := r.onePast(kept, last); err != nil {
+	if err := r.onePast(kept, last, since <= h.n); err != nil {
 		return err
 	}
-	lost := lostEntries{kept: kept, next: max(since, h.n) + 1, place: r.place, epoch: r.place.Epoch}
+	if err := r.putBounds(); err != nil {
+		return err
+	}
+	lost := lostEntries{kept: kept, bounds: r.bounds, next: max(since, h.n) + 1, place: r.place, epoch: r.place.Epoch}
 	if lost.next+restoreEntries <= r.place.N {
 		lost.next = r.place.N - restoreEntries + 1
 	}
@@ -45,22 +48,54 @@ func (r *receiver) putBack(h head) error {
 	return r.putAll(h.epoch, &lost)
 }
 
-// onePast returns a forkError unless kept can be of the same past as the log, which
-// ends with last.
-func (r *receiver) onePast(kept []Kept, last Pos) error {
+// onePast returns a forkError unless what this node holds is of the same past as the
+// log, which ends with last. If it is to follow directly on last, that takes proof: this
+// node must have had just that entry.
+func (r *receiver) onePast(kept []Kept, last Pos, direct bool) error {
 	firsts, err := r.epochs()
 	if err != nil {
 		return err
 	}
 	places := make([]Pos, 0, len(kept)+1)
+	proven := last.N == 0 || !direct || epochAt(r.bounds, last.N) == last.Epoch
 	for i := range kept {
 		places = append(places, kept[i].Entry)
+		proven = proven || kept[i].Entry == last
 	}
 	for _, p := range append(places, r.place) {
 		next := nextEpoch(firsts, p.Epoch)
 		if next != 0 && firsts[next] <= p.N ||
 			p.N == last.N && p.Epoch != last.Epoch || p.N > last.N && p.Epoch < last.Epoch {
 			return &forkError{entry: p}
+		}
+	}
+	if !proven {
+		return &forkError{entry: last}
+	}
+	return nil
+}
+
+// epochAt returns the epoch of entry n, as far as bounds tell; else 0.
+func epochAt(bounds map[uint64]uint64, n uint64) (epoch uint64) {
+	for e, first := range bounds {
+		if first <= n && e > epoch {
+			epoch = e
+		}
+	}
+	return epoch
+}
+
+// putBounds tells the bus again where the epochs began that this node went through: by
+// that another node finds that it has forked.
+func (r *receiver) putBounds() error {
+	for epoch, first := range r.bounds {
+		if first > r.place.N {
+			continue
+		}
+		cmd := r.control.B().Hsetnx().Key(r.p.keys.epochs).Field(strconv.FormatUint(epoch, 10)).
+			Value(strconv.FormatUint(first, 10)).Build()
+		if _, err := r.do(cmd); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -92,11 +127,12 @@ func (r *receiver) putAll(epoch uint64, lost *lostEntries) error {
 
 // lostEntries makes a node's stored messages into the entries that they came in.
 type lostEntries struct {
-	kept  []Kept // of entries from next on
-	next  uint64
-	place Pos    // of the last one
-	epoch uint64 // of the entry before next
-	entry Entry
+	kept   []Kept            // of entries from next on
+	bounds map[uint64]uint64 // epoch -> n of its first entry
+	next   uint64
+	place  Pos    // of the last one
+	epoch  uint64 // of the entry before next
+	entry  Entry
 }
 
 // skip leaves out what is stored of entries before next.
@@ -107,10 +143,13 @@ func (l *lostEntries) skip() {
 }
 
 // take returns the next entry. One of which no message is stored is put back empty,
-// so that numbers go on without a hole; its epoch is not sure, unless it is the last.
+// so that numbers go on without a hole; its epoch may not be sure.
 func (l *lostEntries) take() (e *Entry, sure string) {
 	e, sure = &l.entry, "0"
 	*e = Entry{Pos: Pos{Epoch: l.epoch, N: l.next}, Messages: e.Messages[:0]}
+	if epoch := epochAt(l.bounds, l.next); epoch != 0 {
+		e.Epoch, sure = epoch, "1"
+	}
 	if l.next == l.place.N {
 		e.Epoch, sure = l.place.Epoch, "1"
 	}

@@ -28,7 +28,10 @@ type receiver struct {
 	look    bool   // the head is to be looked at
 	held    string // an entry that Rooms refused; it is offered again before anything else
 	heldPos Pos
-	ask     int64 // entries to ask for in a page
+	bounds  map[uint64]uint64 // epoch -> n of its first entry, as the bus said when place was part of it
+	owed    []Kept            // that rejoin put into the log, and that did not come back yet
+	owedAt  Pos               // of the last entry that holds some of them
+	ask     int64             // entries to ask for in a page
 	entry   Entry
 	live    []string
 	retry   backoff
@@ -45,7 +48,7 @@ var errWait = errors.New("bus: waiting for other nodes to put back what the log 
 func (r *receiver) run() {
 	r.setPlace(r.ledger.Place(r.p.index))
 	r.look, r.ask, r.retry = true, pageFirst, r.cfg.pace.retry
-	r.entry.Partition = r.p.index
+	r.entry.Partition, r.bounds = r.p.index, map[uint64]uint64{}
 	for r.ctx.Err() == nil {
 		err := r.turn()
 		r.report(err)
@@ -196,6 +199,9 @@ func (r *receiver) setPlace(pos Pos) {
 	r.place = pos
 	r.highest = max(r.highest, pos.Epoch)
 	r.p.applied.Store(pos.N)
+	if r.epoch == r.owedAt.Epoch && pos.N >= r.owedAt.N {
+		r.owed = nil
+	}
 	if r.known && pos.N >= r.goal {
 		r.p.caughtUp.Store(true)
 	}

@@ -27,7 +27,7 @@ type storm struct {
 // end. BUS_STORM is the seed to begin with, BUS_STORMS how many.
 func TestRedis_Storm(t *testing.T) {
 	t.Parallel()
-	seed, storms := uint64(1), 1
+	seed, storms := uint64(103), 1 // 103 once found two pasts joined into one
 	if s := os.Getenv("BUS_STORM"); s != "" {
 		seed, _ = strconv.ParseUint(s, 10, 64)
 	}
