@@ -187,28 +187,26 @@ func TestBackup_OfNothing(t *testing.T) {
 }
 
 // What Config.Retain has made of the original is copied, counts and all, and what it
-// removes from the end of a chain while the copy is made does no harm.
+// removes while the copy is made, the end of a chain even, does no harm.
 func TestBackup_BesideRetain(t *testing.T) {
 	cfg := clustered(t)
 	cfg.Retain = 10
 	h := startRetaining(t, cfg)
-	for n := uint64(1); n <= 300; n++ {
-		h.entry(placed(0, n), record("lobby", testEpoch, n, h.clock.Load()/1e6))
+	say := func(h *harness, partition int, n uint64) {
+		h.entry(placed(partition, n), record(entryRoom(partition, 0), testEpoch, n, h.clock.Load()/1e6))
+	}
+	for n := uint64(1); n <= 150; n++ {
+		say(h, 0, n)
+		say(h, 1, n)
 	}
 	look := h.looker()
-	eventually(t, "texts are removed", func() bool { return number(t, look, textsSQL) == 10 })
+	eventually(t, "texts are removed", func() bool { return number(t, look, textsSQL) == 20 })
 	var b bytes.Buffer
 	first := true
 	if err := h.Backup(context.Background(), slowly{&b, func() {
 		if first {
 			first = false // the moment is chosen
-			c, err := openConn(h.path, sqlite.OpenReadWrite)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := errors.Join(exec(c, "DELETE FROM message WHERE n >= 290"), c.Close()); err != nil {
-				t.Fatal(err)
-			}
+			h.delete("n < 50 OR n >= 280")
 		}
 	}}); err != nil {
 		t.Fatal(err)
@@ -216,11 +214,16 @@ func TestBackup_BesideRetain(t *testing.T) {
 	made := restoreTo(t, &b)
 	made.Retain = 10
 	copied := startRetaining(t, made)
-	if got, since := copied.stored(0, 0, math.MaxInt); len(got) != 0 || since != 300 {
-		t.Errorf("got %d messages since %d of a chain without its end", len(got), since)
+	for partition := range 2 {
+		if got, since := copied.stored(partition, 0, math.MaxInt); len(got) != 0 || since != 150 {
+			t.Errorf("got %d messages since %d of a chain without its end", len(got), since)
+		}
 	}
-	copied.entry(placed(0, 301), record("lobby", testEpoch, 301, 0))
-	if got, since := copied.stored(0, 0, math.MaxInt); len(got) != 1 || since != 300 {
+	for n := uint64(151); n <= 175; n++ { // they get the numbers that are free again
+		say(copied, 0, n)
+	}
+	say(copied, 1, 151)
+	if got, since := copied.stored(1, 0, math.MaxInt); len(got) != 1 || since != 150 {
 		t.Errorf("got %d messages since %d", len(got), since)
 	}
 	copied.close()
@@ -229,6 +232,18 @@ func TestBackup_BesideRetain(t *testing.T) {
 	eventually(t, "it is counted", func() bool {
 		return number(t, look, "SELECT max(n) - (SELECT value FROM counter) FROM message") == number(t, look, textsSQL)
 	})
+}
+
+// delete removes messages under the Store's hands.
+func (h *harness) delete(which string) {
+	h.t.Helper()
+	c, err := openConn(h.path, sqlite.OpenReadWrite)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if err := errors.Join(exec(c, "DELETE FROM message WHERE "+which), c.Close()); err != nil {
+		h.t.Fatal(err)
+	}
 }
 
 // While w blocks, commits and checkpoints go on.

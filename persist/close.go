@@ -15,16 +15,17 @@ func (s *Store) run() {
 	s.checkpointer.start()
 	s.writer.run()
 	s.writer.drop()
-	s.guests.leave()
+	s.guests.running.Wait()
 	s.checkpointer.stop()
 	s.readers.end(s.queue.unpark())
 	s.ending = s.closeFiles()
 }
 
 // Close commits what was taken, writes the log back into the database and closes
-// it. Append and Replay refuse from its begin on, and what was asked is answered
-// with an error. Past ctx it gives up what is not committed, and the error says how
-// much that was; what hangs is left behind. Again is allowed.
+// it. From its begin on Append, AppendEntry and Replay refuse, what was asked is
+// answered with an error, and Stored and Backup end with one. Past ctx it gives up what
+// is not committed, and the error says how much that was; what hangs is left behind.
+// Again is allowed.
 func (s *Store) Close(ctx context.Context) error {
 	s.Start(func([]shard.Notice) {}, func(a shard.Answer) {
 		for _, m := range a.Messages {
@@ -32,6 +33,7 @@ func (s *Store) Close(ctx context.Context) error {
 		}
 	})
 	s.readers.shut()
+	s.guests.shut()
 	s.queue.close()
 	select {
 	case <-s.done:

@@ -229,16 +229,34 @@ func TestAppendEntry_AfterAFailingCommit(t *testing.T) {
 	disk.on.Store(true)
 	h.appendEntries(0, 21, 40)
 	h.appendEntries(1, 1, 20)
+	if !h.AppendEntry(nil, shard.Place{Partition: 2, Epoch: testEpoch + 1, N: 1}) {
+		t.Fatal("refused")
+	}
 	eventually(t, "two attempts", func() bool { return disk.tried.Load() >= 2 })
 	h.wantEntries(placed(0, 20), placed(1, 0))
 	disk.on.Store(false)
-	h.awaitPlace(placed(1, 20))
+	h.awaitPlace(shard.Place{Partition: 2, Epoch: testEpoch + 1, N: 1})
 	h.wantEntries(placed(0, 40), placed(1, 20))
 	h.wantStored(0, 0, math.MaxInt, 1, 40)
 	h.wantStored(1, 0, math.MaxInt, 1, 20)
 	h.close()
-	if got := open(t, cfg).Epochs(); !slices.Equal(got, []uint64{testEpoch}) {
+	if got := open(t, cfg).Epochs(); !slices.Equal(got, []uint64{testEpoch, testEpoch + 1}) {
 		t.Errorf("got epochs %v", got)
+	}
+}
+
+// A notice names a room's newest place, which is not that of the highest seq.
+func TestAppendEntry_TellsTheNewestPlace(t *testing.T) {
+	h := open(t, clustered(t))
+	for i, at := range []shard.Pos{{Epoch: 5, Seq: 9}, {Epoch: 6, Seq: 3}} {
+		r := record("lobby", at.Epoch, at.Seq, 0)
+		if !h.AppendEntry([]shard.Record{r}, shard.Place{Epoch: at.Epoch, N: uint64(i + 1)}) {
+			t.Fatal("refused")
+		}
+	}
+	h.start()
+	if got, want := <-h.notices, (shard.Notice{Shard: 7, Room: "lobby", Epoch: 6, Seq: 3}); got != want {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 

@@ -4,6 +4,7 @@ package persist
 
 import (
 	"context"
+	"math"
 	"strings"
 	"testing"
 
@@ -60,4 +61,28 @@ func TestFaults_RefusesNonsense(t *testing.T) {
 			t.Errorf("%s: got %v", spec, err)
 		}
 	}
+}
+
+// Entries are stored once with an error everywhere, and the place is what is stored
+// after a commit whose answer was lost.
+func TestFaults_EntriesStayExact(t *testing.T) {
+	names := []string{"before-append", "after-append", "before-commit", "after-commit", "before-ack", "after-ack"}
+	t.Setenv(faultEnv, strings.Join(names, ":error:3,")+":error:3")
+	h := start(t, clustered(t))
+	for n := uint64(1); n <= 200; n++ {
+		p := placed(int(n%2), (n+1)/2)
+		for records := entryRecords(p); !h.AppendEntry(records, p); {
+		}
+		if n%10 == 0 {
+			h.awaitPlace(p)
+		}
+	}
+	for _, p := range h.faults.points {
+		if p.passed.Load() < 3 {
+			t.Errorf("%s was passed %d times", p.name, p.passed.Load())
+		}
+	}
+	h.wantEntries(placed(0, 100), placed(1, 100))
+	h.wantStored(0, 0, math.MaxInt, 1, 100)
+	h.wantStored(1, 0, math.MaxInt, 1, 100)
 }

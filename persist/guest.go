@@ -71,11 +71,10 @@ func (g *guests) enter() bool {
 	return !g.closed
 }
 
-// leave sends all guests away and awaits them.
-func (g *guests) leave() {
+// shut sends all guests away and lets nobody in any more.
+func (g *guests) shut() {
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	g.closed = true
-	g.mu.Unlock()
 	g.stop()
-	g.running.Wait()
 }

@@ -69,7 +69,7 @@ func (r *recall) walk(partition int, last int64) error {
 		if err != nil {
 			return err
 		}
-		if behind == 0 { // a row is missing: nobody knows which entries it was of, but they are older
+		if behind == 0 || behind >= last { // a row is missing: nobody knows which entries it was of, but they are older
 			r.since = max(r.since, r.lowest-1)
 			return nil
 		}
