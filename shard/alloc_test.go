@@ -24,11 +24,11 @@ func TestShard_AllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestSet_OrderAllocatesNothing: a message of this node and one of another, from the
+// TestRunner_OrderAllocatesNothing: a message of this node and one of another, from the
 // mailbox to the Relay, from there to the members, and the ack, in steady state.
-func TestSet_OrderAllocatesNothing(t *testing.T) {
+func TestRunner_OrderAllocatesNothing(t *testing.T) {
 	h := newFarHall(100)
-	defer h.set.Close()
+	defer h.runner.close()
 	for range 3000 {
 		h.say(1)
 	}
@@ -39,7 +39,7 @@ func TestSet_OrderAllocatesNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(200, func() { h.say(16) }); n != 0 {
 		t.Errorf("got %v allocations for 16 at once, want 0", n)
 	}
-	if got := h.set.Stats().Deliveries; got != 100*h.seq {
+	if got := h.runner.shard.deliveries.Load(); got != 100*h.seq {
 		t.Errorf("got %d deliveries, want %d", got, 100*h.seq)
 	}
 }

@@ -67,16 +67,15 @@ func (h *hall) say(n int) {
 	h.shard.EndTurn(h.now)
 }
 
-// farHall is a Set of one shard in a cluster with one room full of members, of whom the
-// first talks, and somebody elsewhere as much.
+// farHall is a Runner, without its goroutine, in a cluster with one room full of members,
+// of whom the first talks, and somebody elsewhere as much.
 type farHall struct {
-	set     *Set
-	now     int64
-	member  *Member
-	id      []byte
-	seq     uint64
-	entry   Ordered
-	notices []Notice
+	runner *Runner
+	now    int64
+	member *Member
+	id     []byte
+	seq    uint64
+	entry  Ordered
 }
 
 // taker is a Relay that takes everything.
@@ -88,20 +87,21 @@ func (taker) Typing(int, string, frame.User)         {}
 func (taker) Elsewhere(int, string) []frame.User     { return nil }
 
 func newFarHall(members int) *farHall {
-	h := &farHall{now: time.Unix(1_700_000_000, 0).UnixNano(), entry: Ordered{Epoch: 1}, notices: []Notice{{Room: "r", Epoch: 1}}}
+	h := &farHall{now: time.Unix(1_700_000_000, 0).UnixNano(), entry: Ordered{Epoch: 1}}
 	journal := &instant{}
-	h.set = NewSet(Config{Shards: 1, Epoch: 1, Places: make([]Pos, 1), Now: func() int64 { return h.now }}, journal, journal, taker{})
+	cfg := Config{Shards: 1, Epoch: 1, Places: make([]Pos, 1), Now: func() int64 { return h.now }}.withDefaults()
+	h.runner = newRunner(newShard(&cfg, 0, journal, journal, taker{}))
+	close(h.runner.ended)
 	for i := range members {
 		name := fmt.Sprintf("user%05d", i)
 		m := NewMember(&Client{User: name, Name: name, Out: &mute{}}, "r")
-		h.set.Post(0, Command{Kind: Join, Member: m})
+		h.runner.post(&Command{Kind: Join, Member: m})
 		if h.member == nil {
 			h.member = m
-			h.set.Work(0)
-			h.set.Replayed(Answer{Request: Request{Room: "r"}})
+			h.runner.post(&Command{Kind: replayed, answer: &Answer{Request: Request{Room: "r"}}})
 		}
 	}
-	h.set.Work(0)
+	h.runner.work()
 	return h
 }
 
@@ -113,13 +113,14 @@ func (h *farHall) say(n int) {
 		user := h.member.client.User
 		h.place(user)
 		body := frame.EncodeMessage("r", h.id, user, user, text)
-		h.set.Post(0, Command{Kind: Say, Member: h.member, Body: body, Hash: frame.Hash(user, h.id), Read: h.now})
+		h.runner.post(&Command{Kind: Say, Member: h.member, Body: body, Hash: frame.Hash(user, h.id), Read: h.now})
 	}
-	h.set.Work(0)
+	h.runner.work()
 	h.entry.N++
-	h.set.Order(0, h.entry)
-	h.notices[0].Seq = h.seq
-	h.set.Committed(h.notices)
+	h.runner.postEntry(&h.entry)
+	h.runner.work()
+	h.runner.post(&Command{Kind: committed, name: "r", Epoch: 1, After: h.seq})
+	h.runner.work()
 }
 
 // place adds the next message to the entry.
@@ -133,11 +134,11 @@ func (h *farHall) place(user string) {
 	})
 }
 
-// BenchmarkSet_Order is a message that goes to the bus and one that comes from elsewhere,
+// BenchmarkRunner_Order is a message that goes to the bus and one that comes from elsewhere,
 // both sent to one member, committed and the first one acked.
-func BenchmarkSet_Order(b *testing.B) {
+func BenchmarkRunner_Order(b *testing.B) {
 	h := newFarHall(1)
-	defer h.set.Close()
+	defer h.runner.close()
 	b.ReportAllocs()
 	for b.Loop() {
 		h.say(1)

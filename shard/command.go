@@ -20,7 +20,7 @@ const (
 	settled               // name and Hash; HasPos: it has the place After, since Before
 	elsewhere             // Member is on another node, not one of ours; HasPos: here
 	typing                // likewise
-	reload                //
+	reload                // After: N of the entry after which the log goes on
 )
 
 // Command is one thing for a shard to do.

@@ -22,7 +22,6 @@ func (s *Shard) reloadAll() {
 	if s.history == nil {
 		return
 	}
-	s.known = 0 // of another log
 	for _, name := range slices.Sorted(maps.Keys(s.rooms)) {
 		s.reload(s.rooms[name])
 	}

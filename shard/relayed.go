@@ -65,8 +65,9 @@ func (s *Set) TypingElsewhere(shard int, room string, user frame.User) {
 }
 
 // Reload has a shard's rooms loaded again, because what it was told is not what History
-// has now; their members are answered joined anew.
-func (s *Set) Reload(shard int) { s.tell(shard, Command{Kind: reload}) }
+// has now, or not part of the log any more; their members are answered joined anew. The
+// log goes on after the entry known.
+func (s *Set) Reload(shard int, known uint64) { s.tell(shard, Command{Kind: reload, After: known}) }
 
 func (s *Set) tell(shard int, cmd Command) {
 	s.Post(shard, cmd)

@@ -289,7 +289,7 @@ var cluster = []verb{
 	verbOf(`(\S+) types elsewhere`, func(w *world, arg []string) {
 		w.step(Command{Kind: typing, Member: stranger("r", frame.User{ID: arg[0], Name: arg[0]})})
 	}),
-	verbOf(`reload`, func(w *world, _ []string) { w.step(Command{Kind: reload}) }),
+	verbOf(`reload`, func(w *world, _ []string) { w.step(Command{Kind: reload, After: w.entry}) }),
 }
 
 // placedPattern is a message in an entry: place, id, user, room, and whether it is one that was restored.

@@ -110,6 +110,7 @@ func (s *Shard) step(now int64, cmd *Command) {
 	case typing:
 		s.typingElsewhere(cmd.Member)
 	case reload:
+		s.known = cmd.After
 		s.reloadAll()
 	default:
 		s.obey(cmd)

@@ -179,7 +179,7 @@ func (b *simBus) rejoin(n *node) {
 		b.base, n.wrote = at.Seq, int(at.Seq)
 	}
 	n.place, n.forked, n.rejoined = n.forked, -1, true
-	n.runner.post(&Command{Kind: reload})
+	n.runner.post(&Command{Kind: reload, After: uint64(n.place)})
 }
 
 // calm lets all come that a node waits for.

@@ -65,7 +65,7 @@ func (m *member) Answer(partition int, results []bus.Result) {
 }
 
 // Forked implements bus.Rooms.
-func (m *member) Forked(partition int, _ bus.Pos) { m.set.Reload(partition) }
+func (m *member) Forked(partition int, common bus.Pos) { m.set.Reload(partition, common.N) }
 
 // Stale implements bus.Rooms.
 func (m *member) Stale(int, uint64) {
