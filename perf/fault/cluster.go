@@ -30,6 +30,8 @@ type node struct {
 	name string
 	link *link.Link
 
+	away bool // it has been killed, and comes back with the next strike
+
 	// Atomic; written by the caller's goroutine.
 	start atomic.Int64 // number of its last start, over all nodes
 	held  atomic.Bool  // it is stopped and answers nobody
@@ -71,18 +73,19 @@ func (c *cluster) Drained() map[int]bool { return nil } // what was seen on one 
 func (c *cluster) Addr(client int) string {
 	for i := range c.nodes {
 		n := c.nodes[(client+i)%len(c.nodes)]
-		if addr := n.Server.Addr(); addr != "" && !n.held.Load() {
+		if addr := n.Addr(); addr != "" && !n.held.Load() {
 			return addr
 		}
 	}
 	return ""
 }
 
-// Nodes are all: each takes traffic when Strike returns.
-func (c *cluster) Nodes() []string {
-	addrs := make([]string, len(c.nodes))
-	for i, n := range c.nodes {
-		addrs[i] = n.Server.Addr()
+// Nodes are all but one that is away: each takes traffic when Strike returns.
+func (c *cluster) Nodes() (addrs []string) {
+	for _, n := range c.nodes {
+		if !n.away {
+			addrs = append(addrs, n.Addr())
+		}
 	}
 	return addrs
 }
@@ -150,14 +153,20 @@ func (c *cluster) Close() error {
 // Strike implements System.
 func (c *cluster) Strike(k Strike, faults *verdict.Faults) error {
 	for _, n := range c.nodes {
-		if n.Over() {
+		if !n.Over() {
+			continue
+		}
+		if !n.away {
 			faults.Add(verdict.Broken, "%s ended by itself: %s", n.name, n.Log())
-			if err := c.bringUp(n); err != nil {
-				return err
-			}
+		}
+		n.away = false
+		if err := c.bringUp(n); err != nil {
+			return err
 		}
 	}
-	if err := c.hit(k, faults); err != nil {
+	bus := make(chan error, 1)
+	go func() { bus <- c.hitBus(k.Bus, k.BusLag, k.BusFor) }()
+	if err := errors.Join(c.hit(k, faults), <-bus); err != nil {
 		return err
 	}
 	return c.await()
@@ -167,6 +176,9 @@ func (c *cluster) Strike(k Strike, faults *verdict.Faults) error {
 func (c *cluster) await() error {
 	deadline := time.Now().Add(readyWithin)
 	for _, n := range c.nodes {
+		if n.away {
+			continue
+		}
 		if err := n.Serves(time.Until(deadline)); err != nil {
 			return fmt.Errorf("%s: %w", n.name, err)
 		}

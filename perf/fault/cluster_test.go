@@ -2,6 +2,9 @@ package main
 
 import (
 	"math/rand/v2"
+	"nebula/perf/fault/verdict"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -32,14 +35,57 @@ func TestRun_ClusterKeepsItsPromises(t *testing.T) {
 	}
 }
 
+// disaster is a cluster of which the last KillAll leaves nothing but what is checkpointed:
+// all write-ahead logs go, and the bus.
+type disaster struct {
+	*cluster
+	work string
+}
+
+func (d *disaster) Strike(s Strike, faults *verdict.Faults) error {
+	if s.Blow != KillAll {
+		return d.cluster.Strike(s, faults)
+	}
+	for _, n := range d.nodes {
+		if err := n.Kill(killWithin); err != nil {
+			return err
+		}
+		for _, end := range []string{"-wal", "-shm"} {
+			if err := os.Remove(filepath.Join(d.work, n.name, "nebula.db"+end)); err != nil && !os.IsNotExist(err) {
+				return err
+			}
+		}
+	}
+	if err := d.hitBus(BusEmpty, 0, 0); err != nil {
+		return err
+	}
+	return d.bringUp(d.nodes...)
+}
+
+// TestRun_ClusterLossIsCaught is the negative control.
+func TestRun_ClusterLossIsCaught(t *testing.T) {
+	t.Parallel()
+	strikes := []Strike{{Blow: Hold, After: 500 * time.Millisecond, For: 100 * time.Millisecond}}
+	got := try(t, smallCluster(12), strikes, func(work string, sys System) System { return &disaster{sys.(*cluster), work} })
+	if got.Kept || got.Faults[verdict.Lost] == 0 {
+		t.Fatalf("acked messages were thrown away, and the verdict is %+v", got)
+	}
+}
+
 func TestPlanCluster_HasEveryBlow(t *testing.T) {
 	blows := make(map[Blow]int)
-	for _, s := range planCluster(rand.New(rand.NewPCG(1, 0)), len(deck()), 3) {
+	for _, s := range planCluster(rand.New(rand.NewPCG(1, 0)), 30, 3) {
 		blows[s.Blow]++
-		lasts, ok := spans()[s.Blow]
-		if s.Node < 0 || s.Node > 2 || s.After < minLife || s.After > maxLife || ok != (s.For > 0) || s.For > lasts.high {
+		if s.Bus != "" {
+			blows["pair"]++
+		}
+		_, lasts := spans()[s.Blow]
+		if s.Node < 0 || s.Node > 2 || s.After < minLife || s.After > maxLife || lasts != (s.For > 0) {
 			t.Errorf("%+v", s)
 		}
+	}
+	if blows["pair"] == 0 {
+		t.Error("no two at a time")
 	}
 	for _, blow := range deck() {
 		if blows[blow] == 0 {

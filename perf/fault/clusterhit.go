@@ -12,13 +12,14 @@ func (c *cluster) hit(k Strike, faults *verdict.Faults) error {
 	n := c.nodes[k.Node]
 	switch k.Blow {
 	case Kill:
-		return c.kill(faults, 0, n)
+		return c.kill(faults, n)
 	case Away:
-		return c.kill(faults, k.For, n)
+		n.away = true
+		return n.Kill(killWithin)
 	case KillTwo:
-		return c.kill(faults, 0, n, c.nodes[(k.Node+1)%len(c.nodes)])
+		return c.kill(faults, n, c.nodes[(k.Node+1)%len(c.nodes)])
 	case KillAll:
-		return c.kill(faults, 0, c.nodes...)
+		return c.kill(faults, c.nodes...)
 	case KillEarly:
 		return c.killEarly(n, k.For, faults)
 	case KillHeld, Hold, HoldLong:
@@ -36,12 +37,14 @@ func (c *cluster) hit(k Strike, faults *verdict.Faults) error {
 		return nil
 	case Stall, Unplug:
 		return n.cut(k)
+	case Alone:
+		return c.alone(n, k.For)
 	}
-	return c.hitBus(k)
+	return c.hitBus(k.Blow, 0, k.For)
 }
 
-// kill ends nodes at once, and starts them again after a while.
-func (c *cluster) kill(faults *verdict.Faults, away time.Duration, nodes ...*node) error {
+// kill ends nodes at once, and starts them again.
+func (c *cluster) kill(faults *verdict.Faults, nodes ...*node) error {
 	for _, n := range nodes {
 		if err := n.Signal(syscall.SIGKILL); err != nil {
 			return err
@@ -53,7 +56,6 @@ func (c *cluster) kill(faults *verdict.Faults, away time.Duration, nodes ...*nod
 		}
 		n.mourn(faults)
 	}
-	time.Sleep(away)
 	return c.bringUp(nodes...)
 }
 
@@ -66,18 +68,18 @@ func (c *cluster) killEarly(n *node, after time.Duration, faults *verdict.Faults
 		return err
 	}
 	time.Sleep(after)
-	return c.kill(faults, 0, n)
+	return c.kill(faults, n)
 }
 
 // hold stops a node for a while; then it goes on, or is killed.
 func (c *cluster) hold(n *node, k Strike, faults *verdict.Faults) error {
 	n.held.Store(true)
 	defer n.held.Store(false)
-	if err := n.process.hold(k.For); err != nil {
+	if err := n.pause(k.For); err != nil {
 		return err
 	}
 	if k.Blow == KillHeld {
-		return c.kill(faults, 0, n)
+		return c.kill(faults, n)
 	}
 	return n.Signal(syscall.SIGCONT)
 }
@@ -117,24 +119,38 @@ func (n *node) cut(k Strike) error {
 	return nil
 }
 
-// hitBus does what is done to the bus.
-func (c *cluster) hitBus(k Strike) error {
-	switch k.Blow {
+// alone has one node hear what the others do not, and the bus forget it.
+func (c *cluster) alone(n *node, d time.Duration) error {
+	for _, other := range c.nodes {
+		if other != n {
+			other.link.Stall()
+			defer other.link.Mend()
+		}
+	}
+	return c.hitBus(BusBack, 0, d)
+}
+
+// hitBus does a blow to the bus, a while later.
+func (c *cluster) hitBus(blow Blow, lag, d time.Duration) error {
+	time.Sleep(lag)
+	switch blow {
+	case "":
+		return nil
 	case BusKill:
-		return c.renewBus(k.For, func() error { return nil })
+		return c.renewBus(d, func() error { return nil })
 	case BusEmpty:
-		return c.renewBus(k.For, c.bus.Empty)
+		return c.renewBus(d, c.bus.Empty)
 	case BusBack:
 		if err := c.bus.Save(); err != nil {
 			return err
 		}
-		time.Sleep(k.For)
+		time.Sleep(d)
 		return c.renewBus(0, c.bus.Restore)
 	case BusHold:
 		if err := c.bus.Signal(syscall.SIGSTOP); err != nil {
 			return err
 		}
-		time.Sleep(k.For)
+		time.Sleep(d)
 		return c.bus.Signal(syscall.SIGCONT)
 	case BusCut:
 		for _, kind := range []string{"normal", "pubsub"} {
@@ -144,7 +160,7 @@ func (c *cluster) hitBus(k Strike) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("fault: blow %q is not known", k.Blow)
+	return fmt.Errorf("fault: blow %q is not known", blow)
 }
 
 // renewBus kills the bus and starts it after a while with what change made of its files.

@@ -72,7 +72,7 @@ func small(seed uint64) Config {
 }
 
 // try runs strikes against a server of its own. wrap, if any, comes between.
-func try(t *testing.T, cfg Config, strikes []Strike, wrap func(data string, s *single) System) Result {
+func try(t *testing.T, cfg Config, strikes []Strike, wrap func(work string, s System) System) Result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -94,7 +94,7 @@ func try(t *testing.T, cfg Config, strikes []Strike, wrap func(data string, s *s
 		}
 	}()
 	if wrap != nil {
-		sys = wrap(filepath.Join(work, "data"), sys.(*single))
+		sys = wrap(work, sys)
 	}
 	result, err := run(ctx, cfg, sys, strikes, t.Logf)
 	if err != nil {
@@ -156,7 +156,7 @@ func (f *forgetful) Strike(s Strike, faults *verdict.Faults) error {
 func TestRun_LossIsCaught(t *testing.T) {
 	t.Parallel()
 	strikes := []Strike{{Blow: Kill, After: 500 * time.Millisecond}}
-	got := try(t, small(8), strikes, func(data string, s *single) System { return &forgetful{s, data} })
+	got := try(t, small(8), strikes, func(work string, sys System) System { return &forgetful{sys.(*single), filepath.Join(work, "data")} })
 	if got.Kept || got.Faults[verdict.Lost] == 0 {
 		t.Fatalf("acked messages were thrown away, and the verdict is %+v", got)
 	}

@@ -25,14 +25,15 @@ type Mend struct {
 }
 
 // mended waits until the system does what it did before the strike.
-func (t *trial) mended(ctx context.Context, blow Blow, room string) error {
+// Nobody may see in the room who has gone.
+func (t *trial) mended(ctx context.Context, blow Blow, room string, gone map[string]bool) error {
 	began := time.Now()
 	if err := t.acksAgain(ctx, began); err != nil {
 		return err
 	}
 	m := t.result.Mends[blow]
 	m.Acks = max(m.Acks, time.Since(began).Seconds())
-	if err := t.presence(ctx, room, began); err != nil {
+	if err := t.presence(ctx, room, gone, began); err != nil {
 		return err
 	}
 	m.Presence = max(m.Presence, time.Since(began).Seconds())
@@ -51,7 +52,7 @@ func (t *trial) acksAgain(ctx context.Context, since time.Time) error {
 			t.faults.Add(verdict.Broken, "%s: no new message is acked %v after it was mended", crowd.Room(n), ackAgainWithin)
 			return nil
 		}
-		if err := pause(ctx); err != nil {
+		if err := breathe(ctx); err != nil {
 			return err
 		}
 	}
@@ -59,9 +60,9 @@ func (t *trial) acksAgain(ctx context.Context, since time.Time) error {
 }
 
 // presence waits until every node tells who is in a room.
-func (t *trial) presence(ctx context.Context, room string, since time.Time) error {
+func (t *trial) presence(ctx context.Context, room string, gone map[string]bool, since time.Time) error {
 	for {
-		wrong := t.absent(room)
+		wrong := t.absent(room, gone)
 		if wrong == nil {
 			return nil
 		}
@@ -69,14 +70,14 @@ func (t *trial) presence(ctx context.Context, room string, since time.Time) erro
 			t.faults.Add(verdict.Presence, "%s, %v after it was mended: %v", room, presenceWithin, wrong)
 			return nil
 		}
-		if err := pause(ctx); err != nil {
+		if err := breathe(ctx); err != nil {
 			return err
 		}
 	}
 }
 
-// pause waits a little before looking again.
-func pause(ctx context.Context) error {
+// breathe waits a little before looking again.
+func breathe(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return fmt.Errorf("fault: waiting for the system to be mended: %w", context.Cause(ctx))
@@ -85,28 +86,48 @@ func pause(ctx context.Context) error {
 	}
 }
 
-// absent compares what each node tells of a room with who is there, those who ask
-// among them; nil: it is right everywhere.
-func (t *trial) absent(room string) error {
-	var asking []*crowd.Inspector
-	defer func() {
-		for _, in := range asking {
-			in.Close()
-		}
-	}()
+// visit has a guest join a room through every node.
+func (t *trial) visit(room string) (guests []*crowd.Inspector, err error) {
 	for _, addr := range t.sys.Nodes() {
 		in, err := t.crowd.Inspect(addr)
 		if err != nil {
-			return err
+			return guests, err
 		}
-		asking = append(asking, in)
+		guests = append(guests, in)
 		if _, err := in.Join(room, nil); err != nil {
-			return err
+			return guests, err
 		}
 	}
+	return guests, nil
+}
+
+// leave has guests go, and returns who they were.
+func leave(guests []*crowd.Inspector, room string) (gone map[string]bool) {
+	gone = make(map[string]bool)
+	for _, in := range guests {
+		in.Leave(room)
+		in.Close()
+		gone[in.User] = true
+	}
+	return gone
+}
+
+// absent compares what each node tells of a room with who is there, those who ask
+// among them; nil: it is right everywhere.
+func (t *trial) absent(room string, gone map[string]bool) error {
+	asking, err := t.visit(room)
+	defer leave(asking, room)
+	if err != nil {
+		return err
+	}
+	return t.agree(room, gone, asking)
+}
+
+// agree waits a little for all nodes to tell who is there.
+func (t *trial) agree(room string, gone map[string]bool, asking []*crowd.Inspector) error {
 	began := time.Now()
 	for {
-		wrong := t.compare(room, asking)
+		wrong := t.compare(room, gone, asking)
 		if wrong == nil || time.Since(began) > presenceSlack {
 			return wrong
 		}
@@ -114,7 +135,8 @@ func (t *trial) absent(room string) error {
 	}
 }
 
-func (t *trial) compare(room string, asking []*crowd.Inspector) error {
+// compare asks every node once.
+func (t *trial) compare(room string, gone map[string]bool, asking []*crowd.Inspector) error {
 	for n, in := range asking {
 		sure, _ := t.crowd.Present(room, time.Now().Add(-presenceSlack))
 		users, err := in.Users(room)
@@ -126,7 +148,7 @@ func (t *trial) compare(room string, asking []*crowd.Inspector) error {
 			sure[other.User], still[other.User], maybe[other.User] = true, true, true
 		}
 		for _, user := range users {
-			if !maybe[user] {
+			if !maybe[user] || gone[user] {
 				return fmt.Errorf("node %d tells of %s, who is not there", n, user)
 			}
 			delete(sure, user)

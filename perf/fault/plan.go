@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"time"
 )
@@ -28,6 +29,26 @@ type Strike struct {
 	For   time.Duration // how long it is held, or in trouble, or how far it comes in starting
 	Point string        // of Failpoint and Trouble: the value of NEBULA_FAILPOINT
 	Node  int           // of a cluster: who is struck
+
+	// What is done to the bus of a cluster at the same time; "": nothing.
+	Bus    Blow
+	BusLag time.Duration // it begins so much later
+	BusFor time.Duration
+}
+
+// String tells what is done, for people.
+func (s Strike) String() string {
+	text := fmt.Sprintf("%s of node %d", s.Blow, s.Node)
+	if s.Point != "" {
+		text += " at " + s.Point
+	}
+	if s.For > 0 {
+		text += fmt.Sprintf(" for %v", s.For.Round(time.Millisecond))
+	}
+	if s.Bus != "" {
+		text += fmt.Sprintf(" and, %v later, %s for %v", s.BusLag.Round(time.Millisecond), s.Bus, s.BusFor.Round(time.Millisecond))
+	}
+	return text
 }
 
 // Bounds of a strike's times.

@@ -10,8 +10,8 @@ import (
 // process is one server, and what may be done to it.
 type process struct{ *server.Server }
 
-// hold stops it for a while; it does not go on by itself.
-func (p process) hold(d time.Duration) error {
+// pause stops it for a while; it does not go on by itself.
+func (p process) pause(d time.Duration) error {
 	if err := p.Signal(syscall.SIGSTOP); err != nil {
 		return err
 	}

@@ -70,25 +70,42 @@ func (t *trial) strike(ctx context.Context, strikes []Strike) error {
 			return fmt.Errorf("fault: at strike %d of %d: %w", n, len(strikes), context.Cause(ctx))
 		case <-time.After(s.After):
 		}
-		room := crowd.Room(t.chance.IntN(t.cfg.Rooms))
-		before := t.crowd.Acked(room)
 		began := time.Now()
-		if err := t.sys.Strike(s, &t.faults); err != nil {
-			return fmt.Errorf("fault: strike %d, %s of node %d for %v: %w", n+1, s.Blow, s.Node, s.For, err)
-		}
-		took := time.Since(began) - s.For
-		t.result.Blows[s.Blow]++
-		if err := t.sample(room, before); err != nil {
-			t.faults.Add(verdict.Broken, "start %d: %v", t.sys.Starts(), err)
-		}
-		if err := t.mended(ctx, s.Blow, room); err != nil {
-			return err
+		if err := t.one(ctx, s); err != nil {
+			return fmt.Errorf("fault: strike %d, %s: %w", n+1, s, err)
 		}
 		counts := t.crowd.Counts()
-		t.say("%3d/%d %-10s %s%v at node %d, up %.1f s, whole %.1f s; start %d, %d messages, %d resends, %d connects, %d faults",
-			n+1, len(strikes), s.Blow, s.Point, s.For.Round(time.Millisecond), s.Node, took.Seconds(), time.Since(began.Add(s.For)).Seconds(), t.sys.Starts(), counts.Sent, counts.Resends, counts.Connects, t.faults.Total())
+		t.say("%3d/%d %s: mended after %.1f s; start %d, %d messages, %d resends, %d connects, %d faults",
+			n+1, len(strikes), s, time.Since(began).Seconds(), t.sys.Starts(), counts.Sent, counts.Resends, counts.Connects, t.faults.Total())
 	}
 	return nil
+}
+
+// one does a strike. Guests are in a room by then, and every node knows it; afterwards
+// they have gone, whether their node died or not, and nobody may see them.
+func (t *trial) one(ctx context.Context, s Strike) error {
+	room := crowd.Room(t.chance.IntN(t.cfg.Rooms))
+	before := t.crowd.Acked(room)
+	guests, err := t.visit(room)
+	if err == nil {
+		err = t.agree(room, nil, guests)
+	}
+	if err != nil {
+		t.faults.Add(verdict.Presence, "%s before %s: %v", room, s, err)
+	}
+	err = t.sys.Strike(s, &t.faults)
+	gone := leave(guests, room)
+	if err != nil {
+		return err
+	}
+	t.result.Blows[s.Blow]++
+	if s.Bus != "" {
+		t.result.Blows[s.Bus]++
+	}
+	if err := t.sample(room, before); err != nil {
+		t.faults.Add(verdict.Broken, "start %d: %v", t.sys.Starts(), err)
+	}
+	return t.mended(ctx, s.Blow, room, gone)
 }
 
 // sample looks at the newest pages of a room, and at one old place.

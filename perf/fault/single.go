@@ -76,12 +76,12 @@ func (s *single) end(k Strike, faults *verdict.Faults) error {
 		time.Sleep(k.For)
 		return s.Kill(killWithin)
 	case KillHeld:
-		if err := s.hold(k.For); err != nil {
+		if err := s.pause(k.For); err != nil {
 			return err
 		}
 		return s.Kill(killWithin)
 	case Hold:
-		if err := s.hold(k.For); err != nil {
+		if err := s.pause(k.For); err != nil {
 			return err
 		}
 		return s.Signal(syscall.SIGCONT)

@@ -34,6 +34,18 @@ func (c *Conn) Join(room string, cursor *verdict.Cursor) {
 	c.Queue(wire.AppendJoin(nil, room, cursor.Epoch, cursor.Seq))
 }
 
+// Leave queues a leave.
+func (c *Conn) Leave(room string) {
+	b, err := json.Marshal(struct {
+		Type string `json:"type"`
+		Room string `json:"room"`
+	}{"leave", room})
+	if err != nil {
+		panic(fmt.Sprintf("chat: two strings are no JSON: %v", err))
+	}
+	c.Queue(b)
+}
+
 // History queues a question for the page of at most limit messages before a seq; 0: the newest.
 func (c *Conn) History(room string, before uint64, limit int) {
 	c.Queue(wire.AppendHistory(nil, room, before, limit))

@@ -41,6 +41,12 @@ func (i *Inspector) Close() {
 	}
 }
 
+// Leave leaves a room, if there is still anybody to be told.
+func (i *Inspector) Leave(room string) {
+	i.conn.Leave(room)
+	_ = i.conn.Flush() // else it has left all the more
+}
+
 // Join joins a room, again if need be, with a cursor where there is one.
 func (i *Inspector) Join(room string, cursor *verdict.Cursor) (*verdict.Event, error) {
 	i.rooms[room] = true

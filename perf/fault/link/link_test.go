@@ -1,6 +1,7 @@
 package link
 
 import (
+	"errors"
 	"io"
 	"net"
 	"path/filepath"
@@ -61,7 +62,8 @@ func hear(t *testing.T, c net.Conn, within time.Duration) (b byte, err error) {
 	}
 	one := make([]byte, 1)
 	_, err = c.Read(one)
-	if late, ok := err.(net.Error); ok && late.Timeout() {
+	var late net.Error
+	if errors.As(err, &late) && late.Timeout() {
 		err = nil
 	}
 	return one[0], err
