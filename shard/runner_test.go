@@ -166,6 +166,9 @@ func TestSet_ClosedAnswersAndReleases(t *testing.T) {
 		}
 		b.load()
 		b.do(Command{Kind: Leave, Member: ann})
+		b.set.Order(0, Ordered{Epoch: 1, N: 1, Messages: []Placed{{Room: "r", Epoch: 1, Seq: 1, Body: frame.Get(1)}}})
+		b.set.Settle(0, "r", 1, false, 0, 0)
+		b.set.Reload(0, 0)
 		b.set = NewSet(Config{Now: b.set.cfg.Now}, nil, nil, nil) // for inBubble to close
 	})
 }
