@@ -209,7 +209,8 @@ func (d *directory) ready() error {
 }
 
 // withdraw ends the goroutines, removes the lease and tells the others that this
-// node's members are gone.
+// node's members are gone. Where the bus cannot be told, the others find out by the
+// lease: to leave like that is no failure.
 func (d *directory) withdraw(ctx context.Context) error {
 	d.stop()
 	ended := make(chan struct{})
@@ -227,7 +228,10 @@ func (d *directory) withdraw(ctx context.Context) error {
 	default:
 		return nil
 	}
-	return d.resign(ctx)
+	if err := d.resign(ctx); err != nil {
+		d.log.Warn("this node leaves without a word: the bus does not answer", "err", err)
+	}
+	return nil
 }
 
 // resign is withdraw's part on the bus.

@@ -138,9 +138,9 @@ func (r *Redis) Ready() error {
 	return nil
 }
 
-// Close withdraws this node from the cluster and ends all goroutines; messages that
-// wait are answered as unknown. After an error some may still wait for the network, and
-// end by themselves.
+// Close withdraws this node from the cluster, if the bus can be told, and ends all
+// goroutines; messages that wait are answered as unknown. After an error some may still
+// wait for the network, and end by themselves.
 func (r *Redis) Close(ctx context.Context) error {
 	var err error
 	r.closing.Do(func() { err = r.close(ctx) })
