@@ -76,6 +76,6 @@
 //     twice, or a read transaction for as long as the peer takes to read, while the log
 //     grows without bound. Rows with numbers n up to a moment's last one never change but
 //     for what Config.Retain removes, so they are that moment's, whenever they are read;
-//     the receiver pays with making the index. It does not matter which of both nodes is
-//     the newer version.
+//     the receiver pays with making the index. Nodes of two versions understand each other
+//     until copyFormat is raised.
 package persist
