@@ -76,6 +76,7 @@ func newShard(cfg *Config, index int, j Journal, h History, relay Relay) *Shard 
 		if j != nil {
 			s.halves, s.restores = make(map[string]half), make(map[restored]restoring)
 		}
+		s.knowEpoch(0) // joined told it before the log's first entry, maybe in another life
 		s.entry(cfg.Places[index].Epoch, cfg.Places[index].Seq)
 	}
 	return s
