@@ -68,7 +68,7 @@ func readSources() {
 
 // small is a run of a few seconds.
 func small(seed uint64) Config {
-	return Config{Seed: seed, Nodes: 1, Durability: "os", Senders: 8, Rooms: 4, Readers: 2, Window: 16, Rate: 4000}
+	return Config{Seed: seed, Nodes: 1, Durability: "os", Senders: 8, Rooms: 4, Readers: 2, Window: 16, Rate: 4000, Probes: 2000}
 }
 
 // try runs strikes against a server of its own. wrap, if any, comes between.

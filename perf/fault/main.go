@@ -28,6 +28,7 @@ type Config struct {
 	Readers    int // a room
 	Window     int // unacked messages a sender
 	Rate       int // messages a second
+	Probes     int // cursors that are tried at the end
 	Limit      time.Duration
 	Server     string // a binary; "" builds one
 	Point      string // NEBULA_FAILPOINT of every start
@@ -45,6 +46,7 @@ func (c *Config) bind(f *flag.FlagSet) {
 	f.IntVar(&c.Readers, "readers", 2, "members a room who only read; every other one comes and goes")
 	f.IntVar(&c.Window, "window", 32, "messages of a sender without an ack")
 	f.IntVar(&c.Rate, "rate", 10000, "messages a second at most; every other room is quiet, so it is about half")
+	f.IntVar(&c.Probes, "probes", 2000, "cursors of clients that are tried at the end")
 	f.DurationVar(&c.Limit, "limit", 15*time.Minute, "longest time of the run, building apart")
 	f.StringVar(&c.Server, "server", "", "a binary to run instead of one built now")
 	f.StringVar(&c.Point, "failpoint", "", "NEBULA_FAILPOINT of every start, such as ack:early")
@@ -57,8 +59,8 @@ func (c *Config) validate() error {
 	if c.Durability != "os" && c.Durability != "disk" {
 		bad = append(bad, fmt.Errorf("-durability %q is neither os nor disk", c.Durability))
 	}
-	if c.Kills < 0 || c.Senders < 1 || c.Rooms < 1 || c.Readers < 0 || c.Window < 1 || c.Rate < 1 {
-		bad = append(bad, errors.New("-kills and -readers must not be less than 0, -senders, -rooms, -window and -rate not less than 1"))
+	if c.Kills < 0 || c.Senders < 1 || c.Rooms < 1 || c.Readers < 0 || c.Probes < 0 || c.Window < 1 || c.Rate < 1 {
+		bad = append(bad, errors.New("-kills, -readers and -probes must not be less than 0, -senders, -rooms, -window and -rate not less than 1"))
 	}
 	if c.Nodes < 1 || c.Nodes > 1 && (c.Points || c.Point != "") {
 		bad = append(bad, errors.New("-nodes must not be less than 1, and failpoints are for one only"))

@@ -19,7 +19,6 @@ const (
 // How much is read after each restart, and asked at the end.
 const (
 	samplePages = 5
-	maxProbes   = 2000 // cursors
 	allPages    = 1 << 20
 )
 
@@ -241,7 +240,7 @@ func (t *trial) probe(v *verdict.Verdict) error {
 	defer in.Close()
 	all := v.Cursors()
 	t.chance.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	left := map[string]int{"dead": maxProbes / 4, "used": maxProbes / 4, "any": maxProbes / 2}
+	left := map[string]int{"dead": t.cfg.Probes / 4, "used": t.cfg.Probes / 4, "any": t.cfg.Probes / 2}
 	for _, h := range all {
 		kind := "any"
 		switch {
