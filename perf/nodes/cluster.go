@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -115,12 +116,14 @@ func serves(ctx context.Context, client *http.Client, addr string) error {
 
 // stop ends all nodes, then the bus.
 func (c *cluster) stop() error {
-	var faults []error
-	for _, node := range c.nodes {
-		faults = append(faults, node.stop())
+	faults := make([]error, len(c.nodes)+1)
+	var all sync.WaitGroup
+	for i, node := range c.nodes {
+		all.Go(func() { faults[i] = node.stop() })
 	}
+	all.Wait()
 	if c.bus != nil {
-		faults = append(faults, c.bus.stop())
+		faults[len(c.nodes)] = c.bus.stop()
 	}
 	return errors.Join(faults...)
 }

@@ -28,6 +28,7 @@ type crowd struct {
 	rooms   []room
 	ledger  check.Ledger
 	sender  int // whose turn it is to send
+	free    int // members that may send
 
 	in, payload, frame []byte // scratch
 

@@ -13,14 +13,15 @@
 //
 // Its goroutines. The main one leads. A turn of latency has a sender, and a reader for
 // each connection, all blocking; under a load one loop plays all clients, while the
-// main goroutine meters the processes at the edges of the window.
+// main goroutine meters the processes at the edges of the window. Each process has one
+// that waits for its end, and the nodes are stopped by one each.
 //
 // Its invariants. It connects to loopback only. Everything has a deadline, the
 // measurement as a whole three minutes. Processes are ended by their ids, also after
 // SIGINT, and their files are removed.
 //
 // What a full queue does. A client with 32 messages that are not answered sends no
-// further one, and one that finds no free client within 32 is not sent: the table tells
+// further one, and what is due while no client may send is not sent: the table tells
 // what was asked, sent and acked, so nothing hides in a queue of ours. What the kernel
 // does not take of a frame waits with its client.
 //

@@ -67,7 +67,7 @@ func (c *crowd) acked(m *member, place int32, e *wire.Event) {
 	if !first {
 		return
 	}
-	m.answered()
+	c.answered(m)
 	m.room.head = max(m.room.head, e.Seq)
 	c.seen.taken++
 	if c.plan.during(c.now) {
@@ -86,7 +86,7 @@ func (c *crowd) refused(m *member, place int32, e *wire.Event) {
 		c.seen.broken++
 		return
 	}
-	m.answered()
+	c.answered(m)
 	if code == "unavailable" || code == "internal" {
 		c.ledger.Unsure(n, place, m.room.index)
 	} else {
@@ -95,7 +95,12 @@ func (c *crowd) refused(m *member, place int32, e *wire.Event) {
 }
 
 // answered lets a member send one more. An ack may follow an error that left it open.
-func (m *member) answered() { m.unacked = max(m.unacked-1, 0) }
+func (c *crowd) answered(m *member) {
+	if m.unacked == c.unacked {
+		c.free++
+	}
+	m.unacked = max(m.unacked-1, 0)
+}
 
 // number is what the ledger calls a message, and the node of its sender.
 func (c *crowd) number(id []byte) (n uint64, node int32, ok bool) {

@@ -27,6 +27,9 @@ func onPaper(n int) *crowd {
 		c.ledger.Send(5, 0, 0)
 		c.members[0].unacked++
 	}
+	if n == c.unacked {
+		c.free--
+	}
 	c.now = 7
 	return c
 }
@@ -92,12 +95,33 @@ func TestCrowd_RefusalsAreAnswers(t *testing.T) {
 	for n, code := range []string{"busy", "unavailable"} {
 		c.event(&c.members[0], 0, fmt.Appendf(nil, `{"type":"error","code":%q,"message":"m","room":"r","id":"a-%d","retry_ms":1}`, code, n))
 	}
-	if got := c.faults(); len(got) > 0 || !c.settled() || c.members[0].unacked != 0 || c.seen.refused["busy"] != 1 || c.seen.refused["unavailable"] != 1 {
+	if got := c.faults(); len(got) > 0 || !c.settled() || c.members[0].unacked != 0 || c.free != 2 || c.seen.refused["busy"] != 1 || c.seen.refused["unavailable"] != 1 {
 		t.Errorf("got %q, %v, %d open", got, c.seen.refused, c.members[0].unacked)
 	}
 	c.acks(0, 1, 1) // what was unknown was taken after all
 	if c.seen.taken != 1 || c.members[0].unacked != 0 || c.settled() {
 		t.Errorf("got %d taken, %d open, settled %v", c.seen.taken, c.members[0].unacked, c.settled())
+	}
+}
+
+// A member with as many open messages as it may have is passed over, and what is due
+// while there is none else is not sent.
+func TestCrowd_BoundsWhatIsOpen(t *testing.T) {
+	c := onPaper(0)
+	c.plan = plan{end: 1e9, rate: 1000}
+	for i := range c.members {
+		c.members[i].out = []byte("x") // the kernel takes nothing, so no socket is touched
+	}
+	c.now = 10e6 // eleven are due
+	c.publish()
+	if got := c.ledger.Unanswered(); got != 4 || c.k != 11 || c.free != 0 || c.members[0].unacked != 2 || c.members[1].unacked != 2 {
+		t.Fatalf("got %d sent of %d, %d free", got, c.k, c.free)
+	}
+	c.acks(1, 1, 1)
+	c.now = 11e6
+	c.publish()
+	if got := c.ledger.Next(); got != 5 || c.k != 12 || c.free != 0 || c.members[1].unacked != 2 {
+		t.Errorf("got %d sent of %d, %d free", got, c.k, c.free)
 	}
 }
 

@@ -16,7 +16,6 @@ import (
 const (
 	tickEvery = int64(10_000_000) // ns
 	sayAtOnce = 32                // messages between two reads, when the loop is behind
-	tries     = 32                // members that are asked to send a message
 	maxFrame  = 16 << 20
 )
 
@@ -71,7 +70,7 @@ func (c *crowd) run(ctx context.Context, p plan) error {
 }
 
 func (c *crowd) begin(p plan) {
-	c.plan, c.k = p, 0
+	c.plan, c.k, c.free = p, 0, len(c.members)
 	c.seen = sight{refused: make(map[string]int)}
 	c.ledger.Open(int(p.rate * float64(p.end-p.start) / 1e9))
 	for i := range c.members {
@@ -115,37 +114,44 @@ func (c *crowd) nextDue() int64 {
 	return math.MaxInt64
 }
 
-// publish sends what is due, until the end.
+// publish sends what is due, until the end. What finds no free member is not sent.
 func (c *crowd) publish() {
-	for range sayAtOnce {
-		if due := c.nextDue(); c.now >= due && c.now < c.plan.end {
-			c.publishOne(due)
-			continue
-		}
+	if c.now >= c.plan.end {
 		return
+	}
+	for range sayAtOnce {
+		due := c.nextDue()
+		if c.now < due {
+			return
+		}
+		if c.free == 0 {
+			for c.now >= c.nextDue() {
+				c.k++
+			}
+			return
+		}
+		c.publishOne(due)
 	}
 }
 
-// publishOne lets the next member send that may.
+// publishOne lets the next free member send.
 func (c *crowd) publishOne(due int64) {
 	c.k++
-	for range tries {
-		place := c.sender
+	for c.members[c.sender].unacked >= c.unacked {
 		c.sender = (c.sender + 1) % len(c.members)
-		m := &c.members[place]
-		if m.unacked >= c.unacked {
-			continue
-		}
-		n := c.ledger.Next()
-		c.ledger.Send(due, int32(place), m.room.index)
-		m.unacked++
-		c.payload = wire.AppendSay(c.payload[:0], m.room.name, c.prefixes[m.node], n, due, c.text)
-		c.say(m, int32(place), wire.OpText, c.payload)
-		if c.plan.during(due) {
-			c.seen.sent++
-			c.seen.late.Record(c.clock.Now() - due)
-		}
-		return
+	}
+	m, place := &c.members[c.sender], int32(c.sender)
+	c.sender = (c.sender + 1) % len(c.members)
+	n := c.ledger.Next()
+	c.ledger.Send(due, place, m.room.index)
+	if m.unacked++; m.unacked == c.unacked {
+		c.free--
+	}
+	c.payload = wire.AppendSay(c.payload[:0], m.room.name, c.prefixes[m.node], n, due, c.text)
+	c.say(m, place, wire.OpText, c.payload)
+	if c.plan.during(due) {
+		c.seen.sent++
+		c.seen.late.Record(c.clock.Now() - due)
 	}
 }
 

@@ -21,7 +21,7 @@ const (
 	askEvery   = 10 * time.Millisecond
 )
 
-// process is one server that was started here. It belongs to the main goroutine.
+// process is one server that was started here. It belongs to one goroutine at a time.
 type process struct {
 	name  string
 	cmd   *exec.Cmd
@@ -68,9 +68,15 @@ func (p *process) await(ctx context.Context, ask func() error) error {
 	}
 }
 
-// stop ends it as an operator does, and kills it if that takes too long.
+// stop ends it as an operator does, and kills it if that takes too long. That it had
+// ended before is an error too.
 func (p *process) stop() error {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended: the exit code tells
+	select {
+	case <-p.ended:
+		return fmt.Errorf("%s ended too early: %v\n%s", p.name, p.cmd.ProcessState, p.tail())
+	default:
+	}
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may end now by itself
 	select {
 	case <-p.ended:
 	case <-time.After(stopWithin):
