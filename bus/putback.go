@@ -17,6 +17,9 @@ func (e *forkError) Error() string {
 
 // putBack puts back what the log lost and this node holds.
 func (r *receiver) putBack(h head) error {
+	if err := r.put(h.epoch, nil); err != nil { // reading the database may take a while
+		return err
+	}
 	after := h.n
 	if after > 0 {
 		after-- // the newest entry that both have shows whether they are of one past
@@ -103,9 +106,9 @@ func (r *receiver) putBounds() error {
 
 // putAll puts the entries back in calls of a bounded size.
 func (r *receiver) putAll(epoch uint64, lost *lostEntries) error {
-	k, first := &r.p.keys, lost.next
+	first := lost.next
 	for lost.next <= lost.place.N {
-		args := []string{strconv.FormatUint(epoch, 10)}
+		var args []string
 		from, size := lost.next, 0
 		for len(args) < 4*batchMessages && size < batchBytes && lost.next <= lost.place.N {
 			e, sure := lost.take()
@@ -113,7 +116,7 @@ func (r *receiver) putAll(epoch uint64, lost *lostEntries) error {
 			size += len(s)
 			args = append(args, strconv.FormatUint(e.N, 10), strconv.FormatUint(e.Epoch, 10), sure, s)
 		}
-		_, err := r.do(r.control.B().Eval().Script(putScript).Numkeys(2).Key(k.meta, k.log).Arg(args...).Build())
+		err := r.put(epoch, args)
 		if refusal := asRefusal(err); refusal != nil && refusal.name == refusedFork {
 			return &forkError{entry: Pos{Epoch: lost.epoch, N: from}}
 		}
@@ -123,6 +126,13 @@ func (r *receiver) putAll(epoch uint64, lost *lostEntries) error {
 	}
 	r.log.Info("put back what the bus lost", "partition", r.p.index, "from", first, "to", r.place.N)
 	return nil
+}
+
+// put puts some entries back, and says that this node is at work.
+func (r *receiver) put(epoch uint64, entries []string) error {
+	_, err := r.do(r.control.B().Eval().Script(putScript).Numkeys(2).Key(r.p.keys.meta, r.p.keys.log).
+		Arg(strconv.FormatUint(epoch, 10)).Arg(entries...).Build())
+	return err
 }
 
 // lostEntries makes a node's stored messages into the entries that they came in.

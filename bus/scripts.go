@@ -135,19 +135,24 @@ return e
 
 // putScript puts entries back that the log lost, each at its own place, while the
 // epoch is not open. What somebody else put back already is passed over. If the first
-// one does not follow on what is there, the log begins anew with it.
+// one does not follow on what is there, the log begins anew with it. With or without
+// entries it says that a node is at work, so that the others have patience.
 //
 // KEYS: meta, log. ARGV: the epoch, then of each entry n, epoch, whether the epoch is sure
 // (1), and bytes. It returns n of the newest entry, or refuses if the log has another
-// entry in the place of one of them.
+// entry in the place of one of them. Of entries from before its first one it tells nothing.
 const putScript = `-- nebula put
 local m = redis.call('HMGET', KEYS[1], 'epoch', 'opened', 'n')
 if m[1] ~= ARGV[1] or m[2] == ARGV[1] then return redis.error_reply('EPOCH ' .. (m[1] or '')) end
 local n = tonumber(m[3] or '0')
-if tonumber(ARGV[2]) > n + 1 then
+local t = redis.call('TIME')
+redis.call('HSET', KEYS[1], 'worked', t[1] * 1000 + math.floor(t[2] / 1000))
+if tonumber(ARGV[2] or '0') > n + 1 then
   redis.call('UNLINK', KEYS[2])
   n = tonumber(ARGV[2]) - 1
 end
+local head = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]
+local first = head and tonumber(string.match(head[1], '%d+$')) or n + 1
 for i = 2, #ARGV, 4 do
   local id = ARGV[i + 1] .. '-' .. ARGV[i]
   if tonumber(ARGV[i]) == n + 1 then
@@ -156,7 +161,7 @@ for i = 2, #ARGV, 4 do
     redis.call('XADD', KEYS[2], id, 'e', ARGV[i + 3])
     n = n + 1
     redis.call('HSET', KEYS[1], 'n', n)
-  elseif ARGV[i + 2] == '1' and not redis.call('XRANGE', KEYS[2], id, id)[1] then
+  elseif ARGV[i + 2] == '1' and tonumber(ARGV[i]) >= first and not redis.call('XRANGE', KEYS[2], id, id)[1] then
     return redis.error_reply('FORK ' .. id)
   end
 end
@@ -164,16 +169,16 @@ return n
 `
 
 // confirmScript says that a node has put back all that it holds, and tells one node,
-// once, to open the epoch: when all nodes that it names have said so, or when it was
-// patient enough. A node that was told and did not is not waited for longer than that:
-// the epoch is STUCK. The token that GO comes with shows, when the epoch is opened, that the
+// once, to open the epoch: when all nodes that it names have said so, or when for as long as
+// its patience none was seen at work, or after ten times that. A node that was told and
+// did not is not waited for longer than its patience: the epoch is STUCK. The token that GO comes with shows, when the epoch is opened, that the
 // bus did not lose since then what was put back.
 //
 // KEYS: meta, ready. ARGV: the epoch, the node, patience in ms, complete (1: the names
 // are all nodes there are), n of the newest entry that the node holds and the log must
 // have by now, the other nodes' names.
 const confirmScript = `-- nebula confirm
-local m = redis.call('HMGET', KEYS[1], 'epoch', 'opened', 'raised', 'go', 'n')
+local m = redis.call('HMGET', KEYS[1], 'epoch', 'opened', 'raised', 'go', 'n', 'worked')
 if m[1] ~= ARGV[1] then return 'EPOCH' end
 if m[2] == ARGV[1] then return 'OPEN' end
 if tonumber(ARGV[5]) > tonumber(m[5] or '0') then return 'BEHIND' end
@@ -189,7 +194,8 @@ local all = ARGV[4] == '1'
 for i = 6, #ARGV do
   all = all and redis.call('HGET', KEYS[2], ARGV[i]) == ARGV[1]
 end
-if not all and math.abs(milli - m[3]) < patience then return 'WAIT' end
+local quiet = math.abs(milli - math.max(tonumber(m[3]), tonumber(m[6] or '0')))
+if not all and quiet < patience and math.abs(milli - m[3]) < 10 * patience then return 'WAIT' end
 local token = string.format('%.0f', milli)
 redis.call('HSET', KEYS[1], 'go', token)
 return 'GO ' .. token
