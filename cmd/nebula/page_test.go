@@ -62,7 +62,7 @@ func number(t *testing.T, s string) int {
 }
 
 func twoTabs(t *testing.T, browser context.Context) {
-	s := startServer(t)
+	s := startServer(t, "-presence-grace", "10s") // a change of the name may take long on a busy machine
 	url := "http://" + s.addr + "/"
 	ann := openTab(t, browser, url)
 	ann.wait(`document.querySelector('#welcome-name').value`) // the server's proposal
