@@ -3,8 +3,9 @@ package bus
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -78,11 +79,13 @@ func newDirectory(c *core) *directory {
 	return d
 }
 
-// newInstance names a process.
+// newInstance names a process. Names rise with the time of the start: a bus that is rolled
+// back may have the lease of an earlier life of this node.
 func newInstance() string {
+	const chance = 20 // bits; the others are Unix ms, until the year 2527
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
+	return fmt.Sprintf("%016x", uint64(time.Now().UnixMilli())<<chance|binary.BigEndian.Uint64(b[:])>>(64-chance))
 }
 
 // begin starts its goroutines; they end with withdraw or the core.

@@ -12,11 +12,12 @@ import (
 )
 
 // A lease is the text "instance beat address": 16 hexadecimal digits that name the
-// process, a number that rises with each renewal, and where the node's admin
-// address is.
+// process and rise with the time of its start, a number that rises with each renewal, and
+// where the node's admin address is.
 
 // leaseScript renews a lease. The first renewal of a process takes the name from
-// another one, which stood still or is refused from then on.
+// another one, which stood still or is refused from then on. Who began earlier than this
+// process takes it from nobody: that is an old lease, on a bus that was rolled back.
 //
 // KEYS: nodes. ARGV: the node, its instance, its lease, partitions, first (1: this
 // process had none yet). It returns the node's lease before and all leases.
@@ -24,7 +25,7 @@ const leaseScript = `-- nebula lease
 local partitions = redis.call('HGET', KEYS[1], '')
 if partitions and partitions ~= ARGV[4] then return redis.error_reply('SHARDS ' .. partitions) end
 local was = redis.call('HGET', KEYS[1], ARGV[1]) or ''
-if was ~= '' and ARGV[5] ~= '1' and string.sub(was, 1, #ARGV[2]) ~= ARGV[2] then
+if was ~= '' and ARGV[5] ~= '1' and string.sub(was, 1, #ARGV[2]) > ARGV[2] then
   return redis.error_reply('TAKEN')
 end
 redis.call('HSET', KEYS[1], '', ARGV[4], ARGV[1], ARGV[3])

@@ -343,3 +343,20 @@ func TestRedis_NameTaken(t *testing.T) {
 	newer.close(t)
 	a.sees(t, "u1")
 }
+
+// A bus that was rolled back has the lease of the node's last process: the running one
+// keeps its name.
+func TestRedis_NameOfAnEarlierLife(t *testing.T) {
+	s := newServer(t)
+	a, b := newCrowd(t, s, "a", 2, time.Hour), newCrowd(t, s, "b", 2, time.Hour)
+	b.enter("u1")
+	a.sees(t, "u1")
+	s.must("HSET", nodesKey, "b", "0000018f00000000 7 admin of b")
+	eventually(t, "the lease is the running process's", func() bool {
+		return strings.HasPrefix(s.must("HGET", nodesKey, "b"), b.bus.directory.instance)
+	})
+	if err := b.bus.directory.refused(); err != nil {
+		t.Error(err)
+	}
+	a.sees(t, "u1")
+}
