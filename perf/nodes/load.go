@@ -84,7 +84,7 @@ func mediansOf(all []*load) (medians []*load) {
 			for _, l := range rates[rate] {
 				values = append(values, *l.figures()[i])
 			}
-			*to = median(values)
+			*to = hist.Median(values)
 		}
 		for _, l := range rates[rate] {
 			m.Tally.Add(l.Tally)
@@ -96,17 +96,4 @@ func mediansOf(all []*load) (medians []*load) {
 		medians = append(medians, m)
 	}
 	return medians
-}
-
-// median is the middle one, or the mean of the two in the middle; 0 of none.
-func median(all []float64) float64 {
-	if len(all) == 0 {
-		return 0
-	}
-	all = slices.Sorted(slices.Values(all))
-	half := len(all) / 2
-	if len(all)%2 == 1 {
-		return all[half]
-	}
-	return (all[half-1] + all[half]) / 2
 }

@@ -2,6 +2,8 @@
 
 package main
 
+import "nebula/perf/hist"
+
 // way is one leg's medians over all rounds.
 type way struct {
 	Name string `json:"name"`
@@ -24,7 +26,7 @@ func ways(rounds [][]leg) (all []way) {
 				over50, over99 = append(over50, ours.P50/it.P50), append(over99, ours.P99/it.P99)
 			}
 		}
-		all = append(all, way{name, quantiles{median(p50), median(p99)}, median(over50), median(over99)})
+		all = append(all, way{name, quantiles{hist.Median(p50), hist.Median(p99)}, hist.Median(over50), hist.Median(over99)})
 	}
 	return all
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"nebula/perf/hist"
 	"net"
 	"os"
 	"os/exec"
@@ -71,7 +72,7 @@ func (b *bench) measure(ctx context.Context, r row, repeat int) (pair, error) {
 			ratios = append(ratios, one.PerDelivery/other.PerDelivery)
 		}
 	}
-	return pair{row: r, ours: medians(ours), floor: medians(floors), ratio: median(ratios)}, nil
+	return pair{row: r, ours: medians(ours), floor: medians(floors), ratio: hist.Median(ratios)}, nil
 }
 
 // once runs loadgen, which starts and stops the server.

@@ -5,7 +5,6 @@ package main
 import (
 	"encoding/json"
 	"nebula/perf/hist"
-	"slices"
 )
 
 // figures are what the table shows of one run, or the medians of several.
@@ -59,7 +58,7 @@ func medians(runs []figures) figures {
 		for i, r := range runs {
 			all[i] = pick(r)
 		}
-		return median(all)
+		return hist.Median(all)
 	}
 	m := figures{
 		PerDelivery:   of(func(f figures) float64 { return f.PerDelivery }),
@@ -77,17 +76,4 @@ func medians(runs []figures) figures {
 		m.Faults = append(m.Faults, r.Faults...)
 	}
 	return m
-}
-
-// median is the middle one, or the mean of the two in the middle; 0 of none.
-func median(all []float64) float64 {
-	if len(all) == 0 {
-		return 0
-	}
-	all = slices.Sorted(slices.Values(all))
-	half := len(all) / 2
-	if len(all)%2 == 1 {
-		return all[half]
-	}
-	return (all[half-1] + all[half]) / 2
 }
