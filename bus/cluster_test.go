@@ -231,6 +231,18 @@ func agree(t *testing.T, nodes []*node, a *acks) {
 	}
 }
 
+// onePast checks that nodes have no gap, and that none of them went another way than the
+// log did, or lost its end.
+func onePast(t *testing.T, nodes []*node) {
+	t.Helper()
+	for _, n := range nodes {
+		gapless(t, n)
+		if forked, stale, _ := n.counts(); forked+stale > 0 {
+			t.Errorf("node %s: %d forks, %d times stale", n.name, forked, stale)
+		}
+	}
+}
+
 // gapless checks that seqs go up by one within an epoch.
 func gapless(t *testing.T, n *node) {
 	t.Helper()

@@ -2,8 +2,6 @@ package bus
 
 import (
 	"nebula/frame"
-	"os"
-	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
@@ -77,12 +75,7 @@ func TestRedis_RestartKeepsAll(t *testing.T) {
 	}
 	talk.Wait()
 	agree(t, nodes, &a)
-	for _, n := range nodes {
-		gapless(t, n)
-		if forked, stale, _ := n.counts(); forked+stale > 0 {
-			t.Errorf("node %s: %d forks, %d times stale", n.name, forked, stale)
-		}
-	}
+	onePast(t, nodes)
 }
 
 func TestRedis_RestartEmpty(t *testing.T) {
@@ -124,12 +117,7 @@ func TestRedis_RestartEmptyWithOneNodeAhead(t *testing.T) {
 	nodes[2].setRefuse(false)
 	chat(t, nodes, []string{"room0"}, "after", 10, &a).Wait()
 	agree(t, nodes, &a)
-	for _, n := range nodes {
-		gapless(t, n)
-		if forked, stale, _ := n.counts(); forked+stale > 0 {
-			t.Errorf("node %s: %d forks, %d times stale", n.name, forked, stale)
-		}
-	}
+	onePast(t, nodes)
 }
 
 func TestRedis_RolledBack(t *testing.T) {
@@ -139,26 +127,15 @@ func TestRedis_RolledBack(t *testing.T) {
 	var a acks
 	rooms := []string{"room0", "room1"}
 	chat(t, nodes, rooms, "kept", 20, &a).Wait()
-	saved := t.TempDir()
-	if err := os.CopyFS(saved, os.DirFS(filepath.Join(s.dir, "appendonlydir"))); err != nil {
-		t.Fatal(err)
-	}
+	saved := s.saved()
 	chat(t, nodes, rooms, "lost", 20, &a).Wait()
 	talk := chat(t, nodes, rooms, "during", 20, &a)
 	s.kill()
-	s.empty()
-	if err := os.CopyFS(filepath.Join(s.dir, "appendonlydir"), os.DirFS(saved)); err != nil {
-		t.Fatal(err)
-	}
+	s.rollBack(saved)
 	s.start()
 	talk.Wait()
 	agree(t, nodes, &a)
-	for _, n := range nodes {
-		gapless(t, n)
-		if forked, stale, _ := n.counts(); forked+stale > 0 {
-			t.Errorf("node %s: %d forks, %d times stale", n.name, forked, stale)
-		}
-	}
+	onePast(t, nodes)
 }
 
 // A bus that nobody writes to is rolled back: heads tell.
@@ -167,17 +144,11 @@ func TestRedis_RolledBackWhileIdle(t *testing.T) {
 	s := newServer(t, durable...)
 	n := newNode(t, s.url(), "n", 1)
 	n.hush(t)
-	saved := t.TempDir()
-	if err := os.CopyFS(saved, os.DirFS(filepath.Join(s.dir, "appendonlydir"))); err != nil {
-		t.Fatal(err)
-	}
+	saved := s.saved()
 	var a acks
 	chat(t, []*node{n}, []string{"room0"}, "m", 10, &a).Wait()
 	s.kill()
-	s.empty()
-	if err := os.CopyFS(filepath.Join(s.dir, "appendonlydir"), os.DirFS(saved)); err != nil {
-		t.Fatal(err)
-	}
+	s.rollBack(saved)
 	s.start()
 	eventually(t, "the log has all again", func() bool {
 		return s.must("HGET", "nebula:{0}:meta", "n") == strconv.FormatUint(n.Place(0).N, 10)

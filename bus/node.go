@@ -19,12 +19,12 @@ type Rooms interface {
 
 	// Forked says that what the node applied after the place common was never part of
 	// the log that the cluster goes on with. Its messages are in the log by now as Restored
-	// ones, and come with what Apply goes on with after common. So what is stored of
-	// entries above common must be taken back, and common be the partition's place, in one
-	// transaction: else this node keeps another history than the others, or refuses the
-	// same message where they have it. Whoever waits for an ack of such a message is told
-	// that nobody knows; the rooms of the partition are loaded anew, and their members
-	// made to resume. Apply may be called as soon as Forked returned.
+	// ones, and come with what Apply goes on with after common, whose places go back. Where
+	// others gave one of them another place, this node must end up with that one only: at
+	// the latest when the Restored one comes, which tells that both are there. Whoever
+	// waits for an ack of such a message is told that nobody knows; the rooms of the
+	// partition are loaded anew, and their members made to resume. Apply may be called as
+	// soon as Forked returned.
 	Forked(partition int, common Pos)
 
 	// Stale says that the log reaches back to entry first only, and the node has not what

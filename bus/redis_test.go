@@ -15,12 +15,7 @@ func TestRedis_OneOrderOnAllNodes(t *testing.T) {
 	var a acks
 	chat(t, nodes, []string{"room0", "room1", "busy1", "room2", "room3"}, "m", 40, &a).Wait()
 	agree(t, nodes, &a)
-	for _, n := range nodes {
-		gapless(t, n)
-		if forked, stale, _ := n.counts(); forked+stale > 0 {
-			t.Errorf("node %s: %d forks, %d times stale", n.name, forked, stale)
-		}
-	}
+	onePast(t, nodes)
 }
 
 func TestRedis_ConnectionKeepsItsOrder(t *testing.T) {

@@ -114,6 +114,25 @@ func (s *server) empty() {
 	}
 }
 
+// saved returns a folder with what the running server has written (durable) by now.
+func (s *server) saved() string {
+	s.t.Helper()
+	to := s.t.TempDir()
+	if err := os.CopyFS(to, os.DirFS(filepath.Join(s.dir, "appendonlydir"))); err != nil {
+		s.t.Fatal(err)
+	}
+	return to
+}
+
+// rollBack gives a stopped server what saved returned.
+func (s *server) rollBack(saved string) {
+	s.t.Helper()
+	s.empty()
+	if err := os.CopyFS(filepath.Join(s.dir, "appendonlydir"), os.DirFS(saved)); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // ask makes one call as the default user.
 func (s *server) ask(args ...string) rueidis.RedisResult {
 	s.t.Helper()

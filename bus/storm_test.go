@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"testing"
@@ -42,7 +41,7 @@ func TestRedis_Storm(t *testing.T) {
 func runStorm(t *testing.T, seed uint64) {
 	s := &storm{
 		t: t, random: rand.New(rand.NewPCG(seed, 0)), server: newServer(t, durable...),
-		alive: make([]sync.RWMutex, 3), saved: t.TempDir(), done: make(chan struct{}),
+		alive: make([]sync.RWMutex, 3), done: make(chan struct{}),
 	}
 	s.nodes = newCluster(t, s.server.url(), len(s.alive), 2)
 	var talk sync.WaitGroup
@@ -51,7 +50,7 @@ func runStorm(t *testing.T, seed uint64) {
 			talk.Go(func() { s.talk(i, room) })
 		}
 	}
-	s.save()
+	s.saved = s.server.saved()
 	for range 6 {
 		time.Sleep(time.Duration(s.random.IntN(300)) * time.Millisecond)
 		s.fault()
@@ -108,7 +107,7 @@ func (s *storm) fault() {
 		s.server.start()
 	case 2: // rolled back to what was saved
 		s.server.kill()
-		s.restore()
+		s.server.rollBack(s.saved)
 		s.server.start()
 	case 3:
 		s.server.stop()
@@ -125,7 +124,7 @@ func (s *storm) fault() {
 			if short%2 == 0 {
 				s.server.empty()
 			} else {
-				s.restore()
+				s.server.rollBack(s.saved)
 			}
 			s.server.start()
 		})
@@ -134,7 +133,7 @@ func (s *storm) fault() {
 		time.Sleep(short)
 		s.nodes[victim].setRefuse(false)
 	case 8:
-		s.save()
+		s.saved = s.server.saved()
 		s.server.must("FLUSHALL")
 	case 9: // as if it had restarted without a loss
 		s.server.must("SCRIPT", "FLUSH")
@@ -159,22 +158,4 @@ func (s *storm) dies(victim int, short time.Duration, meanwhile func()) {
 	time.Sleep(short)
 	n.up(s.t)
 	s.alive[victim].Unlock()
-}
-
-func (s *storm) save() {
-	s.t.Helper()
-	if err := os.RemoveAll(s.saved); err != nil {
-		s.t.Fatal(err)
-	}
-	if err := os.CopyFS(s.saved, os.DirFS(filepath.Join(s.server.dir, "appendonlydir"))); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-func (s *storm) restore() {
-	s.t.Helper()
-	s.server.empty()
-	if err := os.CopyFS(filepath.Join(s.server.dir, "appendonlydir"), os.DirFS(s.saved)); err != nil {
-		s.t.Fatal(err)
-	}
 }
