@@ -61,29 +61,54 @@ func (s *sequencer) run(set *Set, shard int) {
 	}
 }
 
-// TestSet_OneOrderByARelay has several goroutines talk in one room at once, and a Relay
-// that answers on another.
+// TestSet_OneOrderByARelay has a Relay that answers on a goroutine of its own.
 func TestSet_OneOrderByARelay(t *testing.T) {
-	const senders, each = 4, 500
 	clock := atomic.Int64{}
-	relay := &sequencer{drafts: make(chan Placed, senders*each)}
+	relay := &sequencer{drafts: make(chan Placed, talkers*talkEach)}
 	set := NewSet(Config{
 		Shards: 2, Places: make([]Pos, 2), KeepRooms: true, Now: func() int64 { return clock.Add(1000) },
 	}, nil, nil, relay)
+	var bus sync.WaitGroup
+	bus.Go(func() { relay.run(set, set.Of("r")) })
+	oneOrder(t, set, func() {
+		close(relay.drafts)
+		bus.Wait()
+	})
+}
+
+func TestSet_OneOrder(t *testing.T) {
+	clock := atomic.Int64{}
+	set := NewSet(Config{Shards: 2, Now: func() int64 { return clock.Add(1000) }, KeepRooms: true}, nil, nil, nil)
+	oneOrder(t, set, func() {})
+	if got := set.Stats().Accepted; got != talkers*talkEach {
+		t.Errorf("got %d accepted, want %d", got, talkers*talkEach)
+	}
+}
+
+const talkers, talkEach = 4, 500
+
+// oneOrder has several goroutines talk in one room at once. Each member must see all of
+// it in one order, and have its acks. quiet is called before the Set is closed.
+func oneOrder(t *testing.T, set *Set, quiet func()) {
+	t.Helper()
 	shard := set.Of("r")
-	var all, bus sync.WaitGroup
-	bus.Go(func() { relay.run(set, shard) })
-	screens := make([]*screen, senders)
-	for i := range senders {
+	screens, members := make([]*screen, talkers), make([]*Member, talkers)
+	for i := range talkers {
 		screens[i] = &screen{}
-		m := NewMember(&Client{User: fmt.Sprint(i), Name: "n", Out: screens[i]}, "r")
-		set.Post(shard, Command{Kind: Join, Member: m})
+		members[i] = NewMember(&Client{User: fmt.Sprint(i), Name: "n", Out: screens[i]}, "r")
+		set.Post(shard, Command{Kind: Join, Member: members[i]})
 		set.Work(shard)
+	}
+	var all sync.WaitGroup
+	for _, m := range members {
 		all.Go(func() {
-			for n := range each {
+			for n := range talkEach {
 				id := []byte(fmt.Sprint(n))
 				body := frame.EncodeMessage("r", id, m.client.User, "n", []byte("t"))
-				set.Post(shard, Command{Kind: Say, Member: m, Body: body, Hash: frame.Hash(m.client.User, id), Read: clock.Load()})
+				if !set.Post(shard, Command{Kind: Say, Member: m, Body: body, Hash: frame.Hash(m.client.User, id), Read: 1}) {
+					body.Release()
+					t.Error("refused")
+				}
 				set.Work(shard)
 			}
 		})
@@ -92,8 +117,7 @@ func TestSet_OneOrderByARelay(t *testing.T) {
 	for deadline := time.Now().Add(10 * time.Second); set.Pending() > 0 && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
-	close(relay.drafts)
-	bus.Wait()
+	quiet()
 	set.Close()
 	for i, s := range screens {
 		acks, last := 0, uint64(0)
@@ -107,8 +131,8 @@ func TestSet_OneOrderByARelay(t *testing.T) {
 				last = one.Seq
 			}
 		}
-		if acks != each || last != senders*each {
-			t.Errorf("member %d: %d acks and messages to %d, want %d and %d", i, acks, last, each, senders*each)
+		if acks != talkEach || last != talkers*talkEach {
+			t.Errorf("member %d: %d acks and messages to %d, want %d and %d", i, acks, last, talkEach, talkers*talkEach)
 		}
 	}
 }
