@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"nebula/bus"
 	"nebula/persist"
@@ -93,11 +92,6 @@ func (a *app) historyHandler(keys [][]byte) http.Handler {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
-		// A big history takes longer than any other answer may.
-		if err := http.NewResponseController(w).SetWriteDeadline(time.Time{}); err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
-		}
 		began := time.Now()
 		err := a.store.Backup(r.Context(), &pacedWriter{w: w})
 		if err != nil {
@@ -108,7 +102,8 @@ func (a *app) historyHandler(keys [][]byte) http.Handler {
 	})
 }
 
-// pacedWriter gives each piece a deadline of its own.
+// pacedWriter gives each piece a deadline of its own, since a big history takes longer
+// than any other answer may.
 type pacedWriter struct{ w http.ResponseWriter }
 
 func (p *pacedWriter) Write(b []byte) (int, error) {
@@ -117,8 +112,6 @@ func (p *pacedWriter) Write(b []byte) (int, error) {
 	}
 	return p.w.Write(b)
 }
-
-var _ io.Writer = (*pacedWriter)(nil)
 
 // copyToken proves that its maker knows key, at a time (Unix seconds).
 func copyToken(key []byte, at int64) string {
