@@ -82,6 +82,8 @@
 //
 // # Decisions
 //
+// Figures are from the trials in perf/README.md.
+//
 //   - 2026-11: one machine is a bus that says "here", rather than a shard that knows whether
 //     there is a cluster.
 //   - 2026-11: a log and Pub/Sub, not a blocking read of the log: a blocking read notices

@@ -31,4 +31,6 @@
 //     A message that cannot be read is CodeBadJSON there too: the code's name is fixed.
 //   - Strings of JSON are read and written eight bytes at a time: Decode of a 128-byte
 //     text takes 142 ns (249 byte by byte), of 4 KiB 1.2 us (3.3).
+//
+// Figures: go test -run '^$' -bench 'Decode|AppendMessage' ./frame.
 package frame

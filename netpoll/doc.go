@@ -43,7 +43,7 @@
 // CutAfter bounds what comes after Finish. There is no keep-alive and no
 // TCP_USER_TIMEOUT, so a connection without a deadline may stay for ever.
 //
-// Decisions, with the measurements in the project's notes on this kind of machine:
+// Decisions; figures without a command are from the trials in perf/README.md:
 //   - Blocking epoll_wait and one runtime.Gosched after a batch: cheapest of the
 //     five ways to wait that were measured.
 //   - sendto by RawSyscall under a short mutex, straight from the goroutine that

@@ -3,7 +3,7 @@ package shard
 import "time"
 
 // The adaptive pace: no wait up to paceFrom of busy, then rising to paceMost at
-// paceTo. Figures from the trial that is cited in doc.go.
+// paceTo. What it gains: the trials in perf/README.md, and `go run ./perf/rows -only highest-rate`.
 const (
 	paceFrom = 0.4
 	paceTo   = 0.8
