@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"nebula/perf/hist"
 	"nebula/perf/meter"
+	"nebula/perf/resp"
 	"strconv"
 	"strings"
 	"time"
@@ -37,7 +38,7 @@ type bare struct {
 	name           string
 	key, channel   string // its own: what another path leaves there would be heard
 	size           int    // of a payload, bytes
-	caller, hearer *redis
+	caller, hearer *resp.Conn
 	call           func(payload string) []string
 	fromLog        bool // the hearer reads the log, else what is published
 
@@ -48,8 +49,8 @@ type bare struct {
 func newBare(clock meter.Clock, name, addr string, size int) (*bare, error) {
 	b := &bare{clock: clock, name: name, key: "bare:log:" + name, channel: "bare:live:" + name, size: max(size, stampDigits), last: "0"}
 	var err, fault error
-	b.caller, err = dialRedis(addr)
-	b.hearer, fault = dialRedis(addr)
+	b.caller, err = resp.Dial(addr)
+	b.hearer, fault = resp.Dial(addr)
 	if err = errors.Join(err, fault); err == nil {
 		err = b.prepare()
 	}
@@ -71,21 +72,21 @@ func (b *bare) prepare() error {
 	case channelLeg:
 		b.call = func(payload string) []string { return []string{"PUBLISH", b.channel, payload} }
 	case scriptLeg:
-		sha, err := b.caller.ask("SCRIPT", "LOAD", bareScript)
+		sha, err := b.caller.Ask("SCRIPT", "LOAD", bareScript)
 		if err != nil {
 			return err
 		}
 		b.call = func(payload string) []string {
-			return []string{"EVALSHA", sha.text, "1", b.key, payload, b.channel}
+			return []string{"EVALSHA", sha.Text, "1", b.key, payload, b.channel}
 		}
 	}
-	_, err := b.hearer.ask("SUBSCRIBE", b.channel)
+	_, err := b.hearer.Ask("SUBSCRIBE", b.channel)
 	return err
 }
 
 func (b *bare) turn(ctx context.Context, n int, every time.Duration) ([]leg, error) {
 	within := time.Duration(n)*every + comeWithin
-	if err := errors.Join(b.caller.within(within), b.hearer.within(within)); err != nil {
+	if err := errors.Join(b.caller.Limit(within), b.hearer.Limit(within)); err != nil {
 		return nil, err
 	}
 	pad := strings.Repeat(".", b.size-stampDigits)
@@ -93,12 +94,12 @@ func (b *bare) turn(ctx context.Context, n int, every time.Duration) ([]leg, err
 	err := together(ctx, b.close,
 		func() error {
 			return pace(ctx, n, every, func(int) error {
-				return b.caller.send(b.call(fmt.Sprintf("%0*d", stampDigits, b.clock.Now()) + pad)...)
+				return b.caller.Send(b.call(fmt.Sprintf("%0*d", stampDigits, b.clock.Now()) + pad)...)
 			})
 		},
 		func() error {
 			for range n {
-				if _, err := b.caller.read(); err != nil {
+				if _, err := b.caller.Read(); err != nil {
 					return err
 				}
 			}
@@ -123,7 +124,7 @@ func (b *bare) hear(n int, took *hist.Hist) error {
 		for _, payload := range payloads {
 			at, err := strconv.ParseInt(payload[:min(len(payload), stampDigits)], 10, 64)
 			if err != nil || len(payload) != b.size {
-				return fmt.Errorf("%w: a payload of %.30q", errReply, payload)
+				return fmt.Errorf("%w: a payload of %.30q", resp.ErrReply, payload)
 			}
 			took.Record(now - at)
 			n--
@@ -135,48 +136,48 @@ func (b *bare) hear(n int, took *hist.Hist) error {
 // next waits for what comes next.
 func (b *bare) next() (payloads []string, err error) {
 	if !b.fromLog {
-		pushed, err := b.hearer.read()
-		return []string{pushed.at(2).text}, err // "message", channel, payload
+		pushed, err := b.hearer.Read()
+		return []string{pushed.At(2).Text}, err // "message", channel, payload
 	}
-	if err := b.hearer.send("XREAD", "BLOCK", "10000", "STREAMS", b.key, b.last); err != nil {
+	if err := b.hearer.Send("XREAD", "BLOCK", "10000", "STREAMS", b.key, b.last); err != nil {
 		return nil, err
 	}
-	answer, err := b.hearer.read()
-	for _, entry := range answer.at(0, 1).list { // of a log its name and entries, of an entry its id and fields
-		b.last = entry.at(0).text
-		payloads = append(payloads, entry.at(1, 1).text)
+	answer, err := b.hearer.Read()
+	for _, entry := range answer.At(0, 1).List { // of a log its name and entries, of an entry its id and fields
+		b.last = entry.At(0).Text
+		payloads = append(payloads, entry.At(1, 1).Text)
 	}
 	return payloads, err
 }
 
 func (b *bare) close() {
-	for _, r := range []*redis{b.caller, b.hearer} {
+	for _, r := range []*resp.Conn{b.caller, b.hearer} {
 		if r != nil {
-			r.close()
+			r.Close()
 		}
 	}
 }
 
 // entrySize looks on the bus for how large an entry is that carries a text: the
 // smallest one, which carries one message.
-func entrySize(r *redis, text int) (size int, err error) {
+func entrySize(r *resp.Conn, text int) (size int, err error) {
 	for cursor := "0"; ; {
-		page, err := r.ask("SCAN", cursor, "COUNT", "1000", "TYPE", "stream")
+		page, err := r.Ask("SCAN", cursor, "COUNT", "1000", "TYPE", "stream")
 		if err != nil {
 			return 0, err
 		}
-		for _, key := range page.at(1).list {
-			newest, err := r.ask("XREVRANGE", key.text, "+", "-", "COUNT", "10")
+		for _, key := range page.At(1).List {
+			newest, err := r.Ask("XREVRANGE", key.Text, "+", "-", "COUNT", "10")
 			if err != nil {
 				return 0, err
 			}
-			for _, entry := range newest.list {
-				if n := len(entry.at(1, 1).text); n > text && (size == 0 || n < size) {
+			for _, entry := range newest.List {
+				if n := len(entry.At(1, 1).Text); n > text && (size == 0 || n < size) {
 					size = n
 				}
 			}
 		}
-		if cursor = page.at(0).text; cursor == "0" {
+		if cursor = page.At(0).Text; cursor == "0" {
 			break
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"nebula/perf/resp"
 	"net/http"
 	"os"
 	"os/exec"
@@ -33,13 +34,13 @@ type cluster struct {
 // buildWithin is how long a build may take, on a machine that has built nothing yet.
 const buildWithin = 5 * time.Minute
 
-// build makes the server's binary in folder.
-func build(ctx context.Context, folder string) (binary string, err error) {
+// build makes a command of this module in folder.
+func build(ctx context.Context, folder, command string) (binary string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, buildWithin)
 	defer cancel()
-	binary = filepath.Join(folder, "nebula")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "nebula/cmd/nebula").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build nebula: %w\n%s", err, out)
+	binary = filepath.Join(folder, filepath.Base(command))
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "nebula/"+command).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s: %w\n%s", command, err, out)
 	}
 	return binary, nil
 }
@@ -87,12 +88,12 @@ func (c *cluster) startBus(ctx context.Context, folder, addr string) error {
 	}
 	c.bus, c.busAddr = bus, addr
 	return bus.await(ctx, func() error {
-		r, err := dialRedis(addr)
+		r, err := resp.Dial(addr)
 		if err != nil {
 			return err
 		}
-		defer r.close()
-		_, err = r.ask("PING")
+		defer r.Close()
+		_, err = r.Ask("PING")
 		return err
 	})
 }

@@ -3,52 +3,10 @@
 package main
 
 import (
-	"bufio"
-	"errors"
 	"nebula/perf/hist"
-	"reflect"
 	"strings"
 	"testing"
 )
-
-func TestRedis_ReadsRESP2(t *testing.T) {
-	for text, want := range map[string]reply{
-		"+OK\r\n":                  {text: "OK"},
-		":12\r\n":                  {text: "12"},
-		"$3\r\na\r\n\r\n":          {text: "a\r\n"},
-		"$0\r\n\r\n":               {},
-		"$-1\r\n":                  {},
-		"*-1\r\n":                  {},
-		"*2\r\n:1\r\n*1\r\n+b\r\n": {list: []reply{{text: "1"}, {list: []reply{{text: "b"}}}}},
-	} {
-		r := redis{in: bufio.NewReader(strings.NewReader(text))}
-		if got, err := r.read(); err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("%q: got %+v, %v", text, got, err)
-		}
-	}
-	for _, bad := range []string{"-ERR no\r\n", "\r\n", "+\n", "$x\r\n", "$99999999999\r\n", "!1\r\n", "*1\r\n-ERR no\r\n"} {
-		r := redis{in: bufio.NewReader(strings.NewReader(bad))}
-		if got, err := r.read(); !errors.Is(err, errReply) {
-			t.Errorf("%q: got %+v, %v", bad, got, err)
-		}
-	}
-	for _, cut := range []string{"", "+OK", "$3\r\nab", "*2\r\n:1\r\n"} {
-		r := redis{in: bufio.NewReader(strings.NewReader(cut))}
-		if got, err := r.read(); err == nil {
-			t.Errorf("%q: got %+v", cut, got)
-		}
-	}
-	if got := string(appendCall(nil, []string{"GET", "kä"})); got != "*2\r\n$3\r\nGET\r\n$3\r\nkä\r\n" {
-		t.Errorf("got %q", got)
-	}
-}
-
-func TestReply_At(t *testing.T) {
-	r := reply{list: []reply{{text: "a"}, {list: []reply{{text: "b"}}}}}
-	if r.at(1, 0).text != "b" || r.at(0).text != "a" || r.at(1, 5).text != "" || r.at(9, 9).text != "" {
-		t.Errorf("got %+v", r)
-	}
-}
 
 const someInfo = "# Stats\r\ntotal_commands_processed:70\r\ntotal_net_input_bytes:1000\r\ntotal_net_output_bytes:3000\r\n" +
 	"# Commandstats\r\ncmdstat_evalsha:calls=9,usec=1,usec_per_call=0.1\r\ncmdstat_eval:calls=5,usec=1\r\n"
@@ -69,13 +27,13 @@ func TestUsage_ReadsInfo(t *testing.T) {
 }
 
 // round is one round whose times are given in ms.
-func round(across, log, channel, script float64) []leg {
+func round(across, log, channel, script, hops float64) []leg {
 	took := func(ms float64) hist.Summary { return hist.Summary{P50: ms, P99: 10 * ms} }
-	return []leg{{acrossLeg, took(across)}, {sameLeg, took(1)}, {ackLeg, took(2)}, {logLeg, took(log)}, {channelLeg, took(channel)}, {scriptLeg, took(script)}}
+	return []leg{{acrossLeg, took(across)}, {sameLeg, took(1)}, {ackLeg, took(2)}, {logLeg, took(log)}, {channelLeg, took(channel)}, {scriptLeg, took(script)}, {hopsLeg, took(hops)}}
 }
 
 func TestWays_RatiosAreOfNeighbours(t *testing.T) {
-	all := ways([][]leg{round(2, 2, 1, 2), round(20, 10, 5, 20), round(3, 1, 1, 1)})
+	all := ways([][]leg{round(2, 2, 1, 2, 1), round(20, 10, 5, 20, 4), round(3, 1, 1, 1, 1)})
 	for name, want := range map[string]way{
 		acrossLeg: {Name: acrossLeg, quantiles: quantiles{3, 30}},
 		logLeg:    {logLeg, quantiles{2, 20}, 2, 2},
@@ -124,7 +82,7 @@ func TestLoad_Medians(t *testing.T) {
 
 func TestResult_SaysWhetherTheBarIsMet(t *testing.T) {
 	for ratio, want := range map[float64]string{1.4: "≤ 1.5 | yes |", 1.6: "≤ 1.5 | **no** |"} {
-		r := &result{Latency: [][]leg{round(ratio, 1, 1, 1)}}
+		r := &result{Latency: [][]leg{round(ratio, 1, 1, 1, 1)}}
 		r.conclude()
 		if text := r.markdown(); !strings.Contains(text, want) {
 			t.Errorf("%v: no %q in\n%s", ratio, want, text)

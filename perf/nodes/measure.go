@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"nebula/perf/meter"
+	"nebula/perf/resp"
 	"os"
 	"time"
 )
@@ -20,6 +21,7 @@ type bench struct {
 	settings
 	clock   meter.Clock
 	stderr  io.Writer
+	folder  string
 	cluster *cluster
 	result  *result
 }
@@ -38,13 +40,16 @@ func measure(ctx context.Context, s settings, stderr io.Writer) (r *result, err 
 	defer func() { _ = os.RemoveAll(folder) }()
 	if s.binary == "" {
 		fmt.Fprintln(stderr, "nodes: build")
-		if s.binary, err = build(ctx, folder); err != nil {
+		if s.binary, err = build(ctx, folder, "cmd/nebula"); err != nil {
 			return nil, err
 		}
 	}
+	if _, err := build(ctx, folder, "perf/relay"); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, measureWithin)
 	defer cancel()
-	b := &bench{settings: s, clock: clock, stderr: stderr, result: newResult(ctx, s)}
+	b := &bench{settings: s, clock: clock, stderr: stderr, folder: folder, result: newResult(ctx, s)}
 	b.cluster, err = startCluster(ctx, folder, s.binary, s.nodes)
 	if err == nil {
 		err = errors.Join(b.latency(ctx), b.throughput(ctx))
@@ -83,6 +88,15 @@ func (b *bench) latency(ctx context.Context) error {
 		}
 		paths = append(paths, bare)
 	}
+	hops, err := newHops(ctx, b.clock, b.settings, b.folder, b.cluster.busAddr, b.result.EntryBytes)
+	if err != nil {
+		return err
+	}
+	defer hops.close()
+	if _, err := hops.turn(ctx, min(n, 50), every); err != nil {
+		return err
+	}
+	paths = append(paths, hops)
 	for round := range b.turns {
 		fmt.Fprintf(b.stderr, "nodes: latency, round %d of %d\n", round+1, b.turns)
 		var legs []leg
@@ -102,21 +116,21 @@ func (b *bench) latency(ctx context.Context) error {
 }
 
 func (b *bench) entrySize() (int, error) {
-	r, err := dialRedis(b.cluster.busAddr)
+	r, err := resp.Dial(b.cluster.busAddr)
 	if err != nil {
 		return 0, err
 	}
-	defer r.close()
+	defer r.Close()
 	return entrySize(r, b.text)
 }
 
 // throughput lets the loads take turns.
 func (b *bench) throughput(ctx context.Context) error {
-	r, err := dialRedis(b.cluster.busAddr)
+	r, err := resp.Dial(b.cluster.busAddr)
 	if err != nil {
 		return err
 	}
-	defer r.close()
+	defer r.Close()
 	c, err := gather(b.clock, b.settings, b.cluster.addrs)
 	if err != nil {
 		return err
@@ -135,7 +149,7 @@ func (b *bench) throughput(ctx context.Context) error {
 }
 
 // load plays one load, and meters the servers at the edges of its window.
-func (b *bench) load(ctx context.Context, c *crowd, r *redis, rate float64) (*load, error) {
+func (b *bench) load(ctx context.Context, c *crowd, r *resp.Conn, rate float64) (*load, error) {
 	p := plan{start: b.clock.Now() + int64(10*time.Millisecond), rate: rate}
 	p.window = p.start + int64(b.warm)
 	p.end = p.window + int64(b.window(rate))
@@ -161,7 +175,7 @@ type edge struct {
 	usage usage
 }
 
-func (b *bench) edges(ctx context.Context, r *redis, p plan) (from, to edge, err error) {
+func (b *bench) edges(ctx context.Context, r *resp.Conn, p plan) (from, to edge, err error) {
 	if from, err = b.edge(ctx, r, p.window); err != nil {
 		return from, to, err
 	}
@@ -170,7 +184,7 @@ func (b *bench) edges(ctx context.Context, r *redis, p plan) (from, to edge, err
 }
 
 // edge waits for a moment and reads the counters.
-func (b *bench) edge(ctx context.Context, r *redis, at int64) (edge, error) {
+func (b *bench) edge(ctx context.Context, r *resp.Conn, at int64) (edge, error) {
 	select {
 	case <-ctx.Done():
 		return edge{}, ctx.Err()

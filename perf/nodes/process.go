@@ -90,6 +90,12 @@ func (p *process) stop() error {
 	return nil
 }
 
+// kill ends it at once.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill() // it may have ended
+	<-p.ended
+}
+
 // cpu is what it has used.
 func (p *process) cpu() (time.Duration, error) {
 	used, err := meter.Process(p.cmd.Process.Pid).CPU()

@@ -14,7 +14,7 @@ import (
 
 // Two small runs at once, with all that a full one does: the figures do not matter.
 func TestCommand(t *testing.T) {
-	binary, err := build(t.Context(), t.TempDir())
+	binary, err := build(t.Context(), t.TempDir(), "cmd/nebula")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func quickRun(t *testing.T, binary string) {
 		t.Fatal(err)
 	}
 	s := full().quick()
-	if len(r.Latency) != s.turns || len(r.Ways) != 6 || r.EntryBytes <= s.text {
+	if len(r.Latency) != s.turns || len(r.Ways) != 7 || r.EntryBytes <= s.text {
 		t.Errorf("got %d rounds, %d ways, entries of %d bytes", len(r.Latency), len(r.Ways), r.EntryBytes)
 	}
 	want := uint64(s.rate * s.turn.Seconds())

@@ -33,7 +33,7 @@ func (r *result) latencies(b *strings.Builder) {
 		if w.OverP50 > 0 {
 			over = fmt.Sprintf("%.2f / %.2f", w.OverP50, w.OverP99)
 		}
-		if w.Name == scriptLeg {
+		if w.Name == hopsLeg {
 			limit, met = fmt.Sprintf("≤ %.1f", bar), "yes"
 			if w.OverP50 > bar || w.OverP99 > bar || w.OverP50 == 0 {
 				met = "**no**"

@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"nebula/perf/resp"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +20,7 @@ type usage struct {
 }
 
 // read reads the counters; it costs one command.
-func (c *cluster) read(r *redis) (u usage, err error) {
+func (c *cluster) read(r *resp.Conn) (u usage, err error) {
 	for _, node := range c.nodes {
 		used, err := node.cpu()
 		if err != nil {
@@ -30,11 +31,11 @@ func (c *cluster) read(r *redis) (u usage, err error) {
 	if u.bus, err = c.bus.cpu(); err != nil {
 		return u, err
 	}
-	info, err := r.ask("INFO", "all")
+	info, err := r.Ask("INFO", "all")
 	if err != nil {
 		return u, err
 	}
-	return u, u.readInfo(info.text)
+	return u, u.readInfo(info.Text)
 }
 
 // readInfo takes what it needs out of an answer of INFO.

@@ -16,8 +16,10 @@ type way struct {
 
 // ways compares Nebula's way across with every bare one, round by round.
 func ways(rounds [][]leg) (all []way) {
-	bare := func(name string) bool { return name == logLeg || name == channelLeg || name == scriptLeg }
-	for _, name := range []string{acrossLeg, sameLeg, ackLeg, logLeg, channelLeg, scriptLeg} {
+	bare := func(name string) bool {
+		return name == logLeg || name == channelLeg || name == scriptLeg || name == hopsLeg
+	}
+	for _, name := range []string{acrossLeg, sameLeg, ackLeg, logLeg, channelLeg, scriptLeg, hopsLeg} {
 		var p50, p99, over50, over99 []float64
 		for _, legs := range rounds {
 			ours, it := find(legs, acrossLeg), find(legs, name)
