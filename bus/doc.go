@@ -76,9 +76,9 @@
 // Redis 7 or Valkey: before 7 replicas were given the scripts, and NOSCRIPT proves nothing.
 // `appendonly yes`, `maxmemory-policy noeviction`, `lazyfree-lazy-expire yes`. The user needs
 //
-//	+@connection +@pubsub +@stream +@hash +eval +evalsha +unlink +time +cluster|slots +cluster|shards
+//	+@connection +@pubsub +@stream +@hash +eval +evalsha +unlink +time +cluster|slots +cluster|shards +role
 //
-// on ~nebula:* and &nebula:*.
+// on ~nebula:* and &nebula:*; the last one only if Sentinels tell which server is the master.
 //
 // # Decisions
 //

@@ -21,6 +21,7 @@ type server struct {
 	t    *testing.T
 	dir  string
 	port int
+	file string // its configuration; "": none
 	args []string
 	pass string // of the default user
 	cmd  *exec.Cmd
@@ -61,6 +62,9 @@ func (s *server) start() {
 		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir, "--save", "",
 		"--logfile", filepath.Join(s.dir, "log"),
 	}, s.args...)
+	if s.file != "" {
+		args = append([]string{s.file}, args...)
+	}
 	s.cmd = exec.Command("redis-server", args...)
 	// A test that is killed takes its server along.
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

@@ -7,18 +7,20 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
 
 // What a user of the bus must be allowed to; doc.go says the same.
-const rights = "+@connection +@pubsub +@stream +@hash +eval +evalsha +unlink +time +cluster|slots +cluster|shards"
+const rights = "+@connection +@pubsub +@stream +@hash +eval +evalsha +unlink +time +cluster|slots +cluster|shards +role"
 
 func TestRedis_UserPasswordAndDatabase(t *testing.T) {
 	t.Parallel()
@@ -58,7 +60,10 @@ func TestRedis_WrongPasswordIsNotReady(t *testing.T) {
 func TestRedis_TLS(t *testing.T) {
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "cert"), filepath.Join(dir, "key")
-	writeCertificate(t, cert, key)
+	certPEM, keyPEM := certificate()
+	if err := errors.Join(os.WriteFile(cert, certPEM, 0o600), os.WriteFile(key, keyPEM, 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	t.Setenv("SSL_CERT_FILE", cert)
 	port := freePort(t)
 	newServer(t, "--tls-port", strconv.Itoa(port), "--tls-cert-file", cert, "--tls-key-file", key,
@@ -69,11 +74,11 @@ func TestRedis_TLS(t *testing.T) {
 	agree(t, nodes, &a)
 }
 
-func writeCertificate(t *testing.T, cert, key string) {
-	t.Helper()
+// certificate is made once: a process reads whom it trusts only once, too.
+var certificate = sync.OnceValues(func() (cert, key []byte) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	template := x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"},
@@ -81,22 +86,17 @@ func writeCertificate(t *testing.T, cert, key string) {
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 	}
-	der, err := x509.CreateCertificate(rand.Reader, &template, &template, &private.PublicKey, private)
+	certDER, err := x509.CreateCertificate(rand.Reader, &template, &template, &private.PublicKey, private)
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
-	bytes, err := x509.MarshalPKCS8PrivateKey(private)
+	keyDER, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
-	for path, block := range map[string]*pem.Block{
-		cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: bytes},
-	} {
-		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certDER}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})
+})
 
 // Three masters, each with a third of the slots; then one of them is killed, and
 // comes back empty.

@@ -37,31 +37,28 @@ func ParseURL(s string) (rueidis.ClientOption, error) {
 		return rueidis.ClientOption{}, errors.New("bus: the address is no URL") // err quotes the password
 	}
 	opt := rueidis.ClientOption{}
-	if err := fillOption(&opt, scheme, u, authority[at:]); err != nil {
+	err = fillOption(&opt, scheme, u, authority[at:])
+	if err != nil && strings.Contains(rest[end:], "@") { // err may quote a part of the password
+		err = errors.New("bus: the address is no URL: in a password / is written %2F, ? %3F, and # %23")
+	}
+	if err != nil {
 		return rueidis.ClientOption{}, err
 	}
 	return opt, nil
 }
 
 func fillOption(opt *rueidis.ClientOption, scheme string, u *url.URL, hosts string) error {
-	var first string
 	for host := range strings.SplitSeq(hosts, ",") {
-		addr, name, err := address(host)
+		addr, err := address(host)
 		if err != nil {
 			return err
-		}
-		if first == "" {
-			first = name
 		}
 		opt.InitAddress = append(opt.InitAddress, addr)
 	}
 	switch scheme {
 	case "redis":
-	case "rediss":
+	case "rediss": // each server is asked for the name that it is dialled by
 		opt.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-		if len(opt.InitAddress) == 1 {
-			opt.TLSConfig.ServerName = first
-		}
 	default:
 		return fmt.Errorf("bus: scheme %q is neither redis nor rediss", scheme)
 	}
@@ -74,7 +71,11 @@ func fillOption(opt *rueidis.ClientOption, scheme string, u *url.URL, hosts stri
 		}
 		opt.SelectDB = int(db)
 	}
-	for name, values := range u.Query() {
+	values, err := url.ParseQuery(u.RawQuery)
+	if err != nil || u.Fragment != "" {
+		return errors.New("bus: what follows the hosts is not /db?name=value") // err quotes the password
+	}
+	for name, values := range values {
 		if err := option(opt, name, values[0]); err != nil {
 			return err
 		}
@@ -100,13 +101,13 @@ func option(opt *rueidis.ClientOption, name, value string) error {
 }
 
 // address completes host[:port].
-func address(s string) (addr, host string, err error) {
+func address(s string) (string, error) {
 	host, port, err := net.SplitHostPort(s)
 	if err != nil { // no port
 		host, port = strings.Trim(s, "[]"), "6379"
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); host == "" || err != nil || n == 0 || strings.ContainsAny(host, " @") {
-		return "", "", fmt.Errorf("bus: %q is not host:port", s)
+		return "", fmt.Errorf("bus: %q is not host:port", s)
 	}
-	return net.JoinHostPort(host, port), host, nil
+	return net.JoinHostPort(host, port), nil
 }
