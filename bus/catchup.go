@@ -88,7 +88,7 @@ func (r *receiver) enter() error {
 // join opens the epoch for this node, whose place has been seen to be part of it.
 func (r *receiver) join(h head) {
 	if !r.known {
-		r.goal, r.known = h.n, true
+		r.goal, r.known = max(h.n, 1), true // of an empty log the entry that is asked for below
 		r.setPlace(r.place) // there may be nothing to catch up with
 	}
 	if r.epoch == r.target && r.p.openEpoch() == r.epoch {
@@ -97,6 +97,9 @@ func (r *receiver) join(h head) {
 	r.epoch = r.target
 	r.p.setEpoch(r.epoch)
 	r.p.offline.Store(false)
+	if r.place.Epoch != r.epoch && r.place.N == h.n {
+		r.p.queue.askProbe() // an entry tells the rooms which epoch it is, before anybody joins with another one
+	}
 	r.log.Debug("a partition is open", "partition", r.p.index, "epoch", r.epoch, "n", r.place.N, "head", h.n)
 }
 

@@ -59,6 +59,8 @@
 //   - Messages of one goroutine to one partition keep their order: when a batch fails, all
 //     that wait behind it fail.
 //   - seq rises within an epoch without holes and never repeats; it is above Floor.
+//   - Of an epoch that is open there is soon an entry, if need be an empty one: the rooms know their
+//     epoch by it, and tell it to who joins. A node of a new log is not ready before.
 //   - Nothing is acked here: a message is safe once the node that acks it has stored it.
 //
 // # What a full queue does
