@@ -123,7 +123,6 @@ function connect(n, crowd) {
       joined.add(1);
       last = m.seq;
       if (rate > 0) speakAt(crowd.talk + (Math.random() * 1000 * clients) / rate);
-      at(crowd.quiet + 1000 * settle, leave);
     },
     message: (m, when) => {
       if (m.seq <= last) faults.doubles.add(1);
@@ -151,7 +150,10 @@ function connect(n, crowd) {
     crowd.complained = true;
   }
 
-  socket.addEventListener('open', () => socket.send(JSON.stringify({ type: 'join', room })));
+  socket.addEventListener('open', () => {
+    socket.send(JSON.stringify({ type: 'join', room }));
+    at(crowd.quiet + 1000 * settle, leave);
+  });
   socket.addEventListener('message', (e) => {
     const m = JSON.parse(e.data);
     if (on[m.type]) on[m.type](m, e.timestamp);
