@@ -39,7 +39,7 @@ type client struct {
 	spread   int64  // from goodbye: it comes back within that time
 	cut      uint64 // messages below this number may have gone with a connection
 	joinedAt int64
-	presence int    // frames since the storm began
+	presence int    // frames of a large room since the storm began
 	count    uint64 // newest count of its room
 }
 

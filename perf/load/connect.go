@@ -40,12 +40,12 @@ func (g *Generator) dialMore() {
 func (g *Generator) dial(c *client) {
 	g.pending++
 	c.gen++
-	number := int(c.gen) + int(c.place) // another try, another pair of addresses
+	pair := g.chance.IntN(len(g.targets) * len(g.sources)) // another try, another one
 	receive := 0
 	if c.slow {
 		receive = g.cfg.SlowBuffer
 	}
-	fd, err := sock.Dial(g.targets[number%len(g.targets)], g.sources[number/len(g.targets)%len(g.sources)], receive)
+	fd, err := sock.Dial(g.targets[pair%len(g.targets)], g.sources[pair/len(g.targets)], receive)
 	if err != nil {
 		g.again(c, err.Error())
 		return

@@ -14,6 +14,9 @@ const sampled = 64
 // mostSpread bounds what a goodbye may ask for, milliseconds.
 const mostSpread = 10_000
 
+// smallRoom is up to how many people a room is told changes at once; protocol section 5.
+const smallRoom = 200
+
 // event judges one chat message; raw is its frame.
 func (g *Generator) event(c *client, payload, raw []byte) {
 	var e wire.Event
@@ -44,7 +47,9 @@ func (g *Generator) event(c *client, payload, raw []byte) {
 	case wire.KindPresence:
 		g.seen.presence++
 		g.quietAt = g.now
-		c.presence++
+		if e.Count > smallRoom {
+			c.presence++
+		}
 		c.count = e.Count
 	case wire.KindGoodbye:
 		c.spread = int64(min(e.RetryMS, mostSpread)) * millisecond

@@ -20,14 +20,14 @@ const (
 
 // bench is one run: the server, the crew, and what came out. Owned by the main goroutine.
 type bench struct {
-	ctx    context.Context
-	s      *settings
-	stderr io.Writer
-	clock  meter.Clock
-	run    string // marks its messages and rooms
-	server *server
-	crew   crew
-	result *Result
+	ctx     context.Context
+	s       *settings
+	stderr  io.Writer
+	clock   meter.Clock
+	run     string // marks its messages and rooms
+	servers servers
+	crew    crew
+	result  *Result
 }
 
 // measure makes one run.
@@ -38,11 +38,11 @@ func measure(ctx context.Context, s *settings, stderr io.Writer) (*Result, error
 	}
 	b := &bench{
 		ctx: ctx, s: s, stderr: stderr, clock: clock, run: strconv.FormatInt(clock.Now(), 36),
-		server: newServer(s, stderr), result: newResult(s),
+		servers: newServers(s, stderr), result: newResult(s),
 	}
-	defer b.server.stop(syscall.SIGTERM)
+	defer b.servers.stop(syscall.SIGTERM)
 	defer func() { b.crew.dismiss() }()
-	if err := b.server.start(ctx); err != nil {
+	if err := b.servers.start(ctx); err != nil {
 		return nil, err
 	}
 	for _, m := range modes() {
@@ -123,12 +123,12 @@ func (b *bench) watch(plan load.Plan, middle func() error, heard <-chan error) (
 		}
 		return nil, fault
 	}
-	if b.server.pid == 0 {
+	if !b.servers.metered() {
 		return nil, <-heard
 	}
 	var used usage
 	b.sleep(from)
-	before, rss, err := b.server.use()
+	before, rss, err := b.servers.use()
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +146,7 @@ func (b *bench) watch(plan load.Plan, middle func() error, heard <-chan error) (
 			done = true
 		case <-time.After(wait):
 		}
-		now, rss, err := b.server.use()
+		now, rss, err := b.servers.use()
 		if err != nil {
 			return nil, err
 		}

@@ -3,7 +3,8 @@
 //
 // What it is for. Every figure about Nebula under load: `loadgen -h` lists the
 // modes, `loadgen MODE -h` the flags of one. With -server it starts the server
-// itself and stops it at the end, so that one command line is one measurement.
+// itself and stops it at the end, so that one command line is one measurement; with
+// -nodes several, a cluster on addresses that follow each other, which is metered as one.
 // Exit code 0: nothing was lost, doubled, misordered or broken; 1: something was,
 // or the run could not be made; 2: bad flags.
 //

@@ -80,7 +80,7 @@ func (b *bench) overload() error {
 	return nil
 }
 
-// restart stops the server in the middle and starts it again.
+// restart stops the server, or the first node, in the middle and starts it again.
 func (b *bench) restart() error {
 	if err := b.connect(); err != nil {
 		return err
@@ -92,8 +92,12 @@ func (b *bench) restart() error {
 	down := int64(0)
 	report, _, err := b.step(b.s.rate, func() error {
 		began := b.clock.Now()
-		b.server.stop(by)
-		err := b.server.start(b.ctx)
+		first := b.servers[0]
+		first.stop(by)
+		err := first.launch()
+		if err == nil {
+			err = first.ready(b.ctx)
+		}
 		down = b.clock.Now() - began
 		return err
 	})
@@ -131,7 +135,7 @@ func (b *bench) audit() (load.Audit, error) {
 
 // idle connects a worker a stage and reads the server's memory in between.
 func (b *bench) idle() error {
-	if b.server.pid == 0 {
+	if !b.servers.metered() {
 		return fmt.Errorf("idle needs -server or -pid")
 	}
 	clients := 0
@@ -165,12 +169,12 @@ func (b *bench) settledMemory() (int64, error) {
 	const rounds = 3
 	for range rounds {
 		if b.s.collect != "" {
-			if err := b.server.get(b.ctx, b.s.collect); err != nil {
+			if err := b.servers[0].get(b.ctx, b.s.collect); err != nil {
 				return 0, err
 			}
 		}
 		b.sleep(b.clock.Now() + int64(b.s.last)/rounds)
 	}
-	_, rss, err := b.server.use()
+	_, rss, err := b.servers.use()
 	return rss, err
 }

@@ -12,6 +12,7 @@ import (
 	"nebula/perf/bare"
 	"net"
 	"net/netip"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -141,6 +142,17 @@ func TestRun_EveryMode(t *testing.T) {
 			}
 		})
 	}
+	t.Run("restart of a node of two", func(t *testing.T) {
+		t.Parallel()
+		addr := freeAddr(t)
+		_, port, _ := strings.Cut(addr, ":")
+		command := fmt.Sprintf("%s -addr 127.0.0.{node}:%s -admin= -data %s/{node} -rate 0 -ip-rate 0 -log-level error -redis redis://%s -node n{node} -secret the-secret-of-a-test",
+			nebula, port, t.TempDir(), startRedis(t))
+		r := result(t, exitOK, "restart", "-addr", addr, "-nodes", "2", "-server", command, "-clients", "30", "-rooms", "3", "-rate", "100", "-for", "1s")
+		if r.ThrownOut == 0 || r.ThrownOut == 30 || r.Back != r.ThrownOut || r.Restart.Audit.Rooms != 3 {
+			t.Errorf("got %d thrown out, %d back, %+v", r.ThrownOut, r.Back, r.Restart)
+		}
+	})
 	t.Run("restart of a server that forgets", func(t *testing.T) {
 		t.Parallel()
 		addr := freeAddr(t)
@@ -150,6 +162,21 @@ func TestRun_EveryMode(t *testing.T) {
 			t.Errorf("got %d of %d acked messages forgotten, want all", r.Restart.Forgotten, r.Answers.Acked)
 		}
 	})
+}
+
+// startRedis starts a redis-server that ends with the test, and returns its address.
+func startRedis(t *testing.T) string {
+	addr := freeAddr(t)
+	host, port, _ := strings.Cut(addr, ":")
+	redis := exec.Command("redis-server", "--bind", host, "--port", port, "--dir", t.TempDir(), "--save", "")
+	if err := redis.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = redis.Process.Kill()
+		_ = redis.Wait() // it was killed
+	})
+	return addr // the nodes wait for it
 }
 
 func TestRun_SIGINTLeavesNobodyBehind(t *testing.T) {
@@ -188,6 +215,8 @@ func TestParse_SaysWhatIsWrong(t *testing.T) {
 		"clients":  {"steady", "-clients", "0"},
 		"restart":  {"restart"},
 		"both":     {"steady", "-pid", "1", "-server", "x"},
+		"address":  {"steady", "-addr", "localhost:8080"},
+		"nodes":    {"steady", "-nodes", "0"},
 	} {
 		var stderr bytes.Buffer
 		if _, err := parse(args, &stderr); err == nil || errors.Is(err, flag.ErrHelp) {

@@ -9,8 +9,11 @@ import (
 	"io"
 	"nebula/perf/meter"
 	"net/http"
+	"net/netip"
 	"os/exec"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -21,8 +24,66 @@ const (
 	askEvery    = 10 * time.Millisecond
 )
 
-// server is the process that is measured: one that was started here, or a running
-// one that is only metered, or, with neither command nor pid, none.
+// servers are the processes that are measured: one, or the nodes of a cluster.
+type servers []*server
+
+// newServers returns those that the settings ask for. A node's address is the one before
+// it plus one, and its number, from 1, stands for {node} in the command.
+func newServers(s *settings, stderr io.Writer) (all servers) {
+	addr := netip.MustParseAddrPort(s.addr) // validate has seen it
+	for node := range s.nodes {
+		one := newServer(s, stderr)
+		one.addr = addr.String()
+		for i, word := range one.command {
+			one.command[i] = strings.ReplaceAll(word, "{node}", strconv.Itoa(node+1))
+		}
+		all = append(all, one)
+		addr = netip.AddrPortFrom(addr.Addr().Next(), addr.Port())
+	}
+	return all
+}
+
+// start starts all, and waits until all can take traffic.
+func (all servers) start(ctx context.Context) error {
+	for _, s := range all {
+		if err := s.launch(); err != nil {
+			return err
+		}
+	}
+	for _, s := range all {
+		if err := s.ready(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stop ends all that were started here, and waits for their ends.
+func (all servers) stop(by syscall.Signal) {
+	var ended sync.WaitGroup
+	for _, s := range all {
+		ended.Go(func() { s.stop(by) })
+	}
+	ended.Wait()
+}
+
+// metered tells whether there is a process to meter.
+func (all servers) metered() bool { return all[0].pid != 0 }
+
+// use reads what all have used so far; zero where there is none to meter.
+func (all servers) use() (cpu meter.CPU, rss int64, err error) {
+	for _, s := range all {
+		used, size, err := s.use()
+		if err != nil {
+			return cpu, rss, err
+		}
+		cpu, rss = cpu.Add(used), rss+size
+	}
+	return cpu, rss, nil
+}
+
+// server is one process: one that was started here, or a running one that is only
+// metered, or, with neither command nor pid, none.
 type server struct {
 	addr    string
 	command []string
@@ -41,8 +102,8 @@ func newServer(s *settings, stderr io.Writer) *server {
 	}
 }
 
-// start starts the command, if there is one, and waits until it can take traffic.
-func (s *server) start(ctx context.Context) error {
+// launch starts the command, if there is one.
+func (s *server) launch() error {
 	if len(s.command) == 0 {
 		return nil
 	}
@@ -58,10 +119,14 @@ func (s *server) start(ctx context.Context) error {
 		_ = cmd.Wait()
 		close(gone)
 	}(s.cmd, s.gone)
-	return s.ready(ctx)
+	return nil
 }
 
+// ready waits until a server that was started here can take traffic.
 func (s *server) ready(ctx context.Context) error {
+	if s.cmd == nil {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
 	for {

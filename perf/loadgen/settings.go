@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"nebula/perf/load"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ type settings struct {
 
 	addr    string
 	server  string // command line of the server; empty: it runs already
+	nodes   int    // servers; of a cluster, where there are several
 	pid     int
 	collect string // address that makes the server collect its garbage
 	workers int
@@ -126,6 +128,7 @@ func (s *settings) define(m *mode, stderr io.Writer) *flag.FlagSet {
 	flags.SetOutput(stderr)
 	flags.StringVar(&s.addr, "addr", "127.0.0.1:8080", "address of the server, IPv4 loopback")
 	flags.StringVar(&s.server, "server", "", "command that starts the server, words split at blanks; empty: it runs already")
+	flags.IntVar(&s.nodes, "nodes", 1, "servers, at -addr and the addresses after it; {node} in -server stands for 1, 2, …")
 	flags.IntVar(&s.pid, "pid", 0, "process id of a running server, to meter it")
 	flags.IntVar(&s.workers, "workers", 0, "processes that play clients; 0: as few as the file limit allows")
 	flags.IntVar(&s.clients, "clients", s.clients, "clients")
@@ -183,6 +186,12 @@ func (s *settings) validate() error {
 	if s.rate < 0 || s.last <= 0 || s.warm < 0 || s.drain < 0 || s.slowFor < 0 {
 		faults = append(faults, errors.New("-rate and durations must not be negative, -for not zero"))
 	}
+	if at, err := netip.ParseAddrPort(s.addr); err != nil || !at.Addr().Is4() {
+		faults = append(faults, fmt.Errorf("-addr %q: want an IPv4 address and a port", s.addr))
+	}
+	if s.nodes < 1 || s.nodes > 100 {
+		faults = append(faults, fmt.Errorf("-nodes %d: want 1 to 100", s.nodes))
+	}
 	if s.server != "" && s.pid != 0 {
 		faults = append(faults, errors.New("-server and -pid exclude each other"))
 	}
@@ -206,7 +215,7 @@ func (s *settings) validate() error {
 func (s *settings) part(i int, run string) load.Config {
 	share := func(n int) int { return n/s.workers + boolInt(i < n%s.workers) }
 	return load.Config{
-		Addr: s.addr, Clients: share(s.clients), First: i, Stride: s.workers, Total: s.clients,
+		Addr: s.addr, Targets: s.nodes, Clients: share(s.clients), First: i, Stride: s.workers, Total: s.clients,
 		Rooms: s.rooms, Prefix: "load-" + run + "-", Late: s.mode == "storm", Senders: share(s.senders), Text: s.text,
 		Slow: share(s.slow), Resume: s.resume || s.slow > 0 || s.mode == "restart" || s.mode == "search",
 		Run: run, Worker: i,

@@ -27,6 +27,11 @@ func (c CPU) Sub(before CPU) CPU {
 	return CPU{c.Total - before.Total, c.User - before.User, c.System - before.System}
 }
 
+// Add is what two used together.
+func (c CPU) Add(other CPU) CPU {
+	return CPU{c.Total + other.Total, c.User + other.User, c.System + other.System}
+}
+
 // Process names a process by its id; 0 is the caller's own.
 type Process int
 
