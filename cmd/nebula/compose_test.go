@@ -125,6 +125,17 @@ func (c *compose) history(room string, want int) {
 	}
 }
 
+// panels waits until every query of the dashboard has something to show.
+func (c *compose) panels() {
+	c.t.Helper()
+	fill := strings.NewReplacer("$node", ".*", "$__rate_interval", "20s") // as Grafana does
+	for _, p := range readDashboard(c.t, deployed+"/grafana/dashboards/nebula.json").Panels {
+		for _, target := range p.Targets {
+			c.until(p.Title+" shows something", func() bool { return c.query("count("+fill.Replace(target.Expr)+")") > 0 })
+		}
+	}
+}
+
 // TestCompose runs the compose file as its users do. The images must have been made.
 func TestCompose(t *testing.T) {
 	c := &compose{t: t, services: strings.Fields(os.Getenv("NEBULA_COMPOSE_SERVICES"))}
@@ -145,6 +156,7 @@ func TestCompose(t *testing.T) {
 	tabs[1].messages(1)
 	tabs[1].say("hello from the other")
 	agree(t, tabs, 2)
+	c.panels()
 
 	nodes := c.containers()
 	began := time.Now()
