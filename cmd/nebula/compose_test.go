@@ -48,18 +48,21 @@ func (c *compose) up(nodes int) {
 	began := time.Now()
 	c.run(append([]string{"up", "-d", "--no-build", "--scale", "nebula=" + strconv.Itoa(nodes)}, c.services...)...)
 	made := time.Since(began)
-	c.until("the proxy says ready", func() bool {
-		answer, err := http.Get("http://" + composeAddr + "/readyz")
-		if err != nil {
-			return false
-		}
-		answer.Body.Close()
-		return answer.StatusCode == http.StatusOK
-	})
+	c.until("the proxy says ready", func() bool { return c.status("/readyz") == http.StatusOK })
 	ready := time.Since(began)
 	c.until("all nodes are seen", func() bool { return c.query("count(last_over_time(nebula_connections[15s]))") == float64(nodes) })
 	c.until("all nodes have joined", func() bool { return c.query("min(last_over_time(nebula_cluster_nodes[15s]))") == float64(nodes) })
 	c.t.Logf("%d nodes: containers made after %.1f s, traffic taken after %.1f s", nodes, made.Seconds(), ready.Seconds())
+}
+
+// status is what the proxy answers with; 0: nothing.
+func (c *compose) status(path string) int {
+	answer, err := http.Get("http://" + composeAddr + path)
+	if err != nil {
+		return 0
+	}
+	answer.Body.Close()
+	return answer.StatusCode
 }
 
 func (c *compose) until(what string, done func() bool) {
@@ -181,11 +184,21 @@ func TestCompose(t *testing.T) {
 	}
 	tabs[1].say("two nodes")
 	agree(t, tabs, 6)
+
+	c.run("stop", "redis")
+	tabs[0].say("while the bus is away")
+	c.until("no node is ready", func() bool { return c.status("/readyz") == http.StatusServiceUnavailable })
+	c.history("lobby", 6) // who comes now is let in
+	if status := c.status("/"); status != http.StatusOK {
+		t.Errorf("without the bus the page is answered with %d", status)
+	}
+	c.run("start", "redis")
+	agree(t, tabs, 7)
 	for _, tb := range tabs {
 		tb.close()
 	}
 
 	c.run("down")
 	c.up(3)
-	c.history("lobby", 6)
+	c.history("lobby", 7)
 }
