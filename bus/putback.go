@@ -17,7 +17,7 @@ func (e *forkError) Error() string {
 
 // putBack puts back what the log lost and this node holds.
 func (r *receiver) putBack(h head) error {
-	if err := r.put(h.epoch, nil); err != nil { // reading the database may take a while
+	if _, err := r.put(h.epoch, "1", nil); err != nil { // reading the database may take a while
 		return err
 	}
 	after := h.n
@@ -60,7 +60,11 @@ func (r *receiver) onePast(kept []Kept, last Pos, direct bool) error {
 		return err
 	}
 	places := make([]Pos, 0, len(kept)+1)
-	proven := last.N == 0 || !direct || epochAt(r.bounds, last.N) == last.Epoch
+	after := kept
+	for len(after) > 0 && after[0].Entry.N <= last.N {
+		after = after[1:]
+	}
+	proven := last.N == 0 || !direct || epochBefore(r.bounds, last.N, nextKnown(after, r.place)) == last.Epoch
 	for i := range kept {
 		places = append(places, kept[i].Entry)
 		proven = proven || kept[i].Entry == last
@@ -88,6 +92,24 @@ func epochAt(bounds map[uint64]uint64, n uint64) (epoch uint64) {
 	return epoch
 }
 
+// epochBefore is epochAt for n before an entry of epoch next, which the node holds: bounds
+// that do not know where that one began tell nothing.
+func epochBefore(bounds map[uint64]uint64, n, next uint64) uint64 {
+	if bounds[next] == 0 {
+		return 0
+	}
+	return epochAt(bounds, n)
+}
+
+// nextKnown returns the epoch of the oldest entry that is known from its messages, else
+// that of place.
+func nextKnown(kept []Kept, place Pos) uint64 {
+	if len(kept) > 0 {
+		return kept[0].Entry.Epoch
+	}
+	return place.Epoch
+}
+
 // putBounds tells the bus again where the epochs began that this node went through: by
 // that another node finds that it has forked.
 func (r *receiver) putBounds() error {
@@ -106,7 +128,7 @@ func (r *receiver) putBounds() error {
 
 // putAll puts the entries back in calls of a bounded size.
 func (r *receiver) putAll(epoch uint64, lost *lostEntries) error {
-	first := lost.next
+	first, had := lost.next, "1" // as onePast has seen
 	for lost.next <= lost.place.N {
 		var args []string
 		from, size := lost.next, 0
@@ -116,7 +138,8 @@ func (r *receiver) putAll(epoch uint64, lost *lostEntries) error {
 			size += len(s)
 			args = append(args, strconv.FormatUint(e.N, 10), strconv.FormatUint(e.Epoch, 10), sure, s)
 		}
-		err := r.put(epoch, args)
+		var err error
+		had, err = r.put(epoch, had, args)
 		if refusal := asRefusal(err); refusal != nil && refusal.name == refusedFork {
 			return &forkError{entry: Pos{Epoch: lost.epoch, N: from}}
 		}
@@ -128,11 +151,19 @@ func (r *receiver) putAll(epoch uint64, lost *lostEntries) error {
 	return nil
 }
 
-// put puts some entries back, and says that this node is at work.
-func (r *receiver) put(epoch uint64, entries []string) error {
-	_, err := r.do(r.control.B().Eval().Script(putScript).Numkeys(2).Key(r.p.keys.meta, r.p.keys.log).
-		Arg(strconv.FormatUint(epoch, 10)).Arg(entries...).Build())
-	return err
+// put puts some entries back, and says that this node is at work. before and had tell
+// whether this node had what the log has before these entries, and as the last of them.
+func (r *receiver) put(epoch uint64, before string, entries []string) (had string, err error) {
+	m, err := r.do(r.control.B().Eval().Script(putScript).Numkeys(2).Key(r.p.keys.meta, r.p.keys.log).
+		Arg(strconv.FormatUint(epoch, 10), before).Arg(entries...).Build())
+	if err != nil {
+		return "", err
+	}
+	answer, err := m.AsIntSlice()
+	if err != nil || len(answer) != 2 {
+		return "", fmt.Errorf("bus: putting back was answered with %d numbers: %w", len(answer), err)
+	}
+	return strconv.FormatInt(answer[1], 10), nil
 }
 
 // lostEntries makes a node's stored messages into the entries that they came in.
@@ -157,7 +188,7 @@ func (l *lostEntries) skip() {
 func (l *lostEntries) take() (e *Entry, sure string) {
 	e, sure = &l.entry, "0"
 	*e = Entry{Pos: Pos{Epoch: l.epoch, N: l.next}, Messages: e.Messages[:0]}
-	if epoch := epochAt(l.bounds, l.next); epoch != 0 {
+	if epoch := epochBefore(l.bounds, l.next, nextKnown(l.kept, l.place)); epoch != 0 {
 		e.Epoch, sure = epoch, "1"
 	}
 	if l.next == l.place.N {

@@ -138,34 +138,42 @@ return e
 // one does not follow on what is there, the log begins anew with it. With or without
 // entries it says that a node is at work, so that the others have patience.
 //
-// KEYS: meta, log. ARGV: the epoch, then of each entry n, epoch, whether the epoch is sure
-// (1), and bytes. It returns n of the newest entry, or refuses if the log has another
-// entry in the place of one of them. Of entries from before its first one it tells nothing.
+// KEYS: meta, log. ARGV: the epoch, whether the caller had the entry before its first one
+// (1), then of each entry n, epoch, whether the epoch is sure (1), and bytes. It returns n of
+// the newest entry, and whether the caller had the last one of its entries. It refuses if
+// the log has another entry in the place of one of them, or may have: one that is not sure
+// proves nothing, and on what another node put in its place nothing of the caller's may
+// follow. Of entries from before its first one it tells nothing.
 const putScript = `-- nebula put
 local m = redis.call('HMGET', KEYS[1], 'epoch', 'opened', 'n')
 if m[1] ~= ARGV[1] or m[2] == ARGV[1] then return redis.error_reply('EPOCH ' .. (m[1] or '')) end
 local n = tonumber(m[3] or '0')
 local t = redis.call('TIME')
 redis.call('HSET', KEYS[1], 'worked', t[1] * 1000 + math.floor(t[2] / 1000))
-if tonumber(ARGV[2] or '0') > n + 1 then
+local had = ARGV[2] == '1'
+if tonumber(ARGV[3] or '0') > n + 1 then
   redis.call('UNLINK', KEYS[2])
-  n = tonumber(ARGV[2]) - 1
+  n = tonumber(ARGV[3]) - 1
+  had = true
 end
 local head = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]
 local first = head and tonumber(string.match(head[1], '%d+$')) or n + 1
-for i = 2, #ARGV, 4 do
+for i = 3, #ARGV, 4 do
   local id = ARGV[i + 1] .. '-' .. ARGV[i]
   if tonumber(ARGV[i]) == n + 1 then
     local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
+    if last and not had then return redis.error_reply('FORK ' .. last[1]) end
     if last and tonumber(string.match(last[1], '^%d+')) > tonumber(ARGV[i + 1]) then return redis.error_reply('FORK ' .. last[1]) end
     redis.call('XADD', KEYS[2], id, 'e', ARGV[i + 3])
     n = n + 1
     redis.call('HSET', KEYS[1], 'n', n)
-  elseif ARGV[i + 2] == '1' and tonumber(ARGV[i]) >= first and not redis.call('XRANGE', KEYS[2], id, id)[1] then
-    return redis.error_reply('FORK ' .. id)
+    had = true
+  elseif tonumber(ARGV[i]) >= first then
+    had = ARGV[i + 2] == '1'
+    if had and not redis.call('XRANGE', KEYS[2], id, id)[1] then return redis.error_reply('FORK ' .. id) end
   end
 end
-return n
+return {n, had and 1 or 0}
 `
 
 // confirmScript says that a node has put back all that it holds, and tells one node,
