@@ -27,6 +27,7 @@ type memory struct {
 	answers map[string]Result         // room and hash -> the newest
 	forked  int
 	stale   []uint64
+	newest  uint64 // see Newest
 	typed   int
 }
 
@@ -135,6 +136,13 @@ func (m *memory) Place(partition int) Pos {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.places[partition]
+}
+
+// Newest implements Ledger.
+func (m *memory) Newest(int) uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.newest
 }
 
 // Stored implements Ledger.

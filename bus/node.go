@@ -47,6 +47,11 @@ type Ledger interface {
 	// before it being stored too; zero: none.
 	Place(partition int) Pos
 
+	// Newest returns an epoch that messages of the partition may have which came by no
+	// entry, as those do that were stored while the node was no part of a cluster; 0: none.
+	// The log's epoch is raised above it, so that what comes now sorts behind them.
+	Newest(partition int) uint64
+
 	// Stored returns the partition's stored messages of all entries above since, oldest
 	// first. since is after, or a higher one if that would be more than about maxBytes.
 	// It keeps to ctx's deadline.

@@ -17,6 +17,7 @@ func (r *receiver) lookAround() error {
 	if h.epoch != r.epoch || !h.open() {
 		r.leave()
 	}
+	r.highest = max(r.highest, r.ledger.Newest(r.p.index))
 	switch {
 	case h.epoch < max(r.highest, 1):
 		return r.raise(h, 0)

@@ -14,7 +14,7 @@ func (a *app) openBus() (err error) {
 	if a.cfg.redis == "" {
 		return nil
 	}
-	a.member = &member{store: a.store, stale: make(chan struct{}, 1)}
+	a.member = &member{store: a.store, stale: make(chan struct{}, 1), newest: newestAlone(a.store, a.cfg.shards)}
 	a.bus, err = bus.NewRedis(bus.Config{
 		URL: a.cfg.redis, Node: a.cfg.node, Advertise: a.advertise(), Partitions: a.cfg.shards, Log: a.log,
 	}, a.member, a.member)

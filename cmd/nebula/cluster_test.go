@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -214,6 +215,35 @@ func TestCluster_BusOutage(t *testing.T) {
 	s.ready()
 	if ack := c.say("lobby", "kept", "kept"); ack.Seq != 2 {
 		t.Errorf("seq %d after the outage, want 2", ack.Seq)
+	}
+}
+
+// TestCluster_AfterATimeAlone starts a node without the bus and then with it again: what
+// was said alone, in an epoch above that of the bus, stays before what is said later.
+func TestCluster_AfterATimeAlone(t *testing.T) {
+	r, folder := startRedis(t), t.TempDir()
+	said := []string{"with-others", "alone", "with-others-again"}
+	for i, id := range said {
+		args := []string{"-data", folder, "-secret", "a secret of the tests", "-shards", "8"}
+		if i != 1 {
+			args = append(args, "-redis", r.url())
+		}
+		s := startServer(t, args...)
+		s.ready()
+		c := s.dial("")
+		c.join("lobby")
+		if ack := c.say("lobby", id, id); ack.Seq != uint64(i+1) {
+			t.Errorf("%q is acked with seq %d, want %d", id, ack.Seq, i+1)
+		}
+		s.stop()
+	}
+	s := startServer(t, "-data", folder, "-secret", "a secret of the tests")
+	var got []string
+	for _, m := range s.dial("").join("lobby").Messages {
+		got = append(got, m.ID)
+	}
+	if !slices.Equal(got, said) {
+		t.Errorf("the history is %q, want %q", got, said)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"nebula/frame"
 	"nebula/persist"
 	"nebula/shard"
+	"slices"
 	"unsafe"
 )
 
@@ -13,10 +14,11 @@ import (
 // to the shards. Its methods run on the bus's goroutines.
 type member struct {
 	// Static once the bus is started.
-	set   *shard.Set
-	store *persist.Store
-	now   func() int64  // of the shards
-	stale chan struct{} // one token: the log does not reach back to what is stored here
+	set    *shard.Set
+	store  *persist.Store
+	now    func() int64  // of the shards
+	stale  chan struct{} // one token: the log does not reach back to what is stored here
+	newest uint64        // see Newest
 }
 
 var (
@@ -91,6 +93,26 @@ func (m *member) Typing(partition int, room, user, name string) {
 func (m *member) Place(partition int) bus.Pos {
 	epoch, n := m.store.Place(partition)
 	return bus.Pos{Epoch: epoch, N: n}
+}
+
+// Newest implements bus.Ledger.
+func (m *member) Newest(int) uint64 { return m.newest }
+
+// newestAlone returns the newest epoch in which the node was alone, so far as can be
+// told: that of no partition's place. It may be an old one of the log; what is given a
+// place is of a later one in any case.
+func newestAlone(store *persist.Store, partitions int) uint64 {
+	placed := make(map[uint64]bool, partitions)
+	for i := range partitions {
+		epoch, _ := store.Place(i)
+		placed[epoch] = true
+	}
+	for _, epoch := range slices.Backward(store.Epochs()) {
+		if !placed[epoch] {
+			return epoch
+		}
+	}
+	return 0
 }
 
 // Stored implements bus.Ledger.
