@@ -22,20 +22,28 @@ type node struct {
 	pace       pace
 }
 
-// quick makes a test's bus notice, wait and retry in fractions of a second.
+// quick makes a test's bus notice and retry in fractions of a second. It waits for
+// longer where a busy machine may take that long.
 func quick() pace {
 	return pace{
-		call: time.Second, wait: time.Second, unseen: 1500 * time.Millisecond, poll: 100 * time.Millisecond, window: 500 * time.Millisecond,
-		patience: time.Second, beat: 100 * time.Millisecond, dead: 2 * time.Second,
+		call: 3 * time.Second, wait: 3 * time.Second, unseen: 4 * time.Second, poll: 100 * time.Millisecond, window: 500 * time.Millisecond,
+		patience: 5 * time.Second, beat: 100 * time.Millisecond, dead: 2 * time.Second,
 		progress: 2 * time.Second, flush: 5 * time.Millisecond,
 		retry: backoff{first: 5 * time.Millisecond, last: 50 * time.Millisecond},
 	}
 }
 
-// newNode starts a node.
-func newNode(t *testing.T, url, name string, partitions int) *node {
+// endure is a change of pace: nothing is given up. It is for tests in which nobody sends
+// again what is answered as unknown.
+func endure(p *pace) { p.call, p.wait, p.unseen, p.window = limit, limit, limit, limit }
+
+// newNode starts a node, whose pace is quick but for the changes.
+func newNode(t *testing.T, url, name string, partitions int, changes ...func(*pace)) *node {
 	t.Helper()
 	n := &node{memory: newMemory(t, name), url: url, partitions: partitions, pace: quick()}
+	for _, change := range changes {
+		change(&n.pace)
+	}
 	n.up(t)
 	t.Cleanup(func() { n.down(t) })
 	return n
@@ -62,7 +70,7 @@ func (n *node) down(t *testing.T) {
 	if n.Redis == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	err := n.Close(ctx)
 	if ctx.Err() != nil {
@@ -105,11 +113,11 @@ func (n *node) hush(t *testing.T) {
 	n.ready(t)
 }
 
-func newCluster(t *testing.T, url string, nodes, partitions int) []*node {
+func newCluster(t *testing.T, url string, nodes, partitions int, changes ...func(*pace)) []*node {
 	t.Helper()
 	all := make([]*node, nodes)
 	for i := range all {
-		all[i] = newNode(t, url, "n"+strconv.Itoa(i), partitions)
+		all[i] = newNode(t, url, "n"+strconv.Itoa(i), partitions, changes...)
 	}
 	for _, n := range all {
 		n.ready(t)
@@ -153,7 +161,7 @@ func (n *node) say(room, id string, deadline time.Time) (Pos, bool) {
 			time.Sleep(10 * time.Millisecond)
 			continue
 		}
-		for wait := time.Now().Add(5 * time.Second); ; time.Sleep(200 * time.Microsecond) {
+		for wait := time.Now().Add(limit); ; time.Sleep(200 * time.Microsecond) {
 			if time.Now().After(wait) {
 				n.t.Errorf("node %s: message %s in room %s was neither applied nor answered", n.name, id, room)
 				break
@@ -173,7 +181,7 @@ func (n *node) say(room, id string, deadline time.Time) (Pos, bool) {
 func chat(t *testing.T, nodes []*node, rooms []string, name string, count int, a *acks) *sync.WaitGroup {
 	t.Helper()
 	var wg sync.WaitGroup
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * limit)
 	for _, n := range nodes {
 		for _, room := range rooms {
 			wg.Go(func() {

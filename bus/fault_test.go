@@ -178,7 +178,7 @@ func TestRedis_ForkedNodeRejoins(t *testing.T) {
 	}
 	s.start()
 	// A client that had no ack from the dead node sends its last message again.
-	if _, ok := nodes[1].say("room0", "alone-n0-9", time.Now().Add(20*time.Second)); !ok {
+	if _, ok := nodes[1].say("room0", "alone-n0-9", time.Now().Add(limit)); !ok {
 		t.Fatal("the message was not acked")
 	}
 	chat(t, nodes[1:], []string{"room0"}, "without", 10, &a).Wait()

@@ -3,7 +3,6 @@ package bus
 import (
 	"context"
 	"testing"
-	"time"
 )
 
 // A node may leave when the bus is down, or does not answer: nothing is cut by that.
@@ -15,7 +14,7 @@ func TestRedis_LeavesWithoutTheBus(t *testing.T) {
 			n := newNode(t, s.url(), "n", 1)
 			n.ready(t)
 			end(s)
-			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), limit)
 			defer cancel()
 			if err := n.Close(ctx); err != nil {
 				t.Errorf("got %v, want a clean end", err)

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	before := openFiles()
 	code := m.Run()
 	err = goleak.Find()
-	for wait := 0; err != nil && wait < 20; wait++ { // rueidis has one that sleeps for up to 1 s
+	for wait := 0; err != nil && wait < 100; wait++ { // rueidis has one that sleeps for up to 1 s
 		time.Sleep(100 * time.Millisecond)
 		err = goleak.Find()
 	}

@@ -66,7 +66,7 @@ func newCrowds(t *testing.T, s *server, dead time.Duration) (a, b, c *crowd) {
 
 func (c *crowd) close(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	if err := c.bus.Close(ctx); ctx.Err() != nil {
 		t.Errorf("node %s: %v", c.name, err)
@@ -270,8 +270,9 @@ func TestRedis_PresenceAfterTheBusLostAll(t *testing.T) {
 
 // Nobody dies of a bus that stands still for longer than a lease may.
 func TestRedis_PresenceWhileTheBusStandsStill(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
-	const dead = 2 * time.Second
+	const dead = 4 * time.Second
 	a, b, c := newCrowds(t, s, dead)
 	a.enter("u1")
 	c.sees(t, "u1")

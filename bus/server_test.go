@@ -77,7 +77,7 @@ func (s *server) start() {
 			return false
 		}
 		defer conn.Close()
-		_ = conn.SetDeadline(time.Now().Add(time.Second))
+		_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
 		if _, err := conn.Write([]byte("PING\r\n")); err != nil {
 			return false
 		}
@@ -147,7 +147,7 @@ func (s *server) ask(args ...string) rueidis.RedisResult {
 		s.t.Fatal(err)
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	return client.Do(ctx, client.B().Arbitrary(args...).Build())
 }
@@ -176,10 +176,13 @@ func (s *server) calls(command string) uint64 {
 	return n
 }
 
+// limit is the longest time that a test waits for anything: a shared machine may stand
+// still, and nothing is measured by it.
+const limit = time.Minute
+
 // eventually waits until so holds.
 func eventually(t *testing.T, what string, so func() bool) {
 	t.Helper()
-	const limit = 20 * time.Second // a shared machine may stand still; nothing is measured by it
 	for end := time.Now().Add(limit); !so(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("not within %v: %s", limit, what)

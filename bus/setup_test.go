@@ -103,15 +103,17 @@ var certificate = sync.OnceValues(func() (cert, key []byte) {
 func TestRedis_RedisCluster(t *testing.T) {
 	t.Parallel()
 	var servers []*server
+	var ports []string // on which they talk to each other; by default one that clients may have
 	for range 3 {
-		servers = append(servers, newServer(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "1000",
-			"--cluster-require-full-coverage", "no"))
+		ports = append(ports, strconv.Itoa(freePort(t)))
+		servers = append(servers, newServer(t, "--cluster-enabled", "yes", "--cluster-port", ports[len(ports)-1],
+			"--cluster-node-timeout", "1000", "--cluster-require-full-coverage", "no"))
 	}
 	for i, s := range servers {
 		s.must("CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(i*16384/3), strconv.Itoa((i+1)*16384/3-1))
 		s.must("CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1))
 		if i > 0 {
-			s.must("CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(servers[0].port))
+			s.must("CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(servers[0].port), ports[0])
 		}
 	}
 	for _, s := range servers {
