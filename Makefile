@@ -29,7 +29,8 @@ fuzz: ## every fuzz target for FUZZTIME
 	    echo "$$t"; go test -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$f")" || exit 1; \
 	  done; done
 
-fault: ## kills the server 50 times under load and at every failpoint; the checker says whether a promise was broken
+fault: ## kills the server, and a cluster and its bus, under load; the checker says whether a promise was broken
 	go run ./perf/fault -kills 50
 	go run ./perf/fault -kills 50 -durability disk
 	go run ./perf/fault -failpoints
+	go run ./perf/fault -nodes 3 -kills 30 -rate 1000
