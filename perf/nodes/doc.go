@@ -27,10 +27,12 @@
 //
 // Decisions.
 //
-//   - The round trip "of the same kind" is a script call that does XADD and PUBLISH,
-//     received by SUBSCRIBE: that is what must happen on the bus for a message to have
-//     its place and reach the others. Nebula's script does more: epoch, dedupe, seq.
-//   - Both sides of the comparison are blocking Go clients, with entries as large as
+//   - The round trip "of the same kind" is one through bare relays (perf/relay): as many
+//     processes hear the channel, a client of one speaks and a client of another hears, and
+//     the script does XADD and PUBLISH: what must happen on the bus for a message to have
+//     its place and reach the others. Nebula's script does more: epoch, dedupe, seq. The
+//     direct ways over Redis have two wake-ups where a message across nodes has four.
+//   - All sides of the comparison are blocking Go clients, with entries as large as
 //     Nebula's own, which are read from the bus. A time is taken right before the
 //     write: a sender waits for no answer, so a stall keeps nothing from being sent, and
 //     the lateness of Go's timers belongs to neither side.
