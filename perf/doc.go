@@ -1,11 +1,12 @@
 // Package perf measures Nebula; nothing imports it and it ships nothing.
 //
-// What it is for. Every figure that design claims has a program here that makes
-// it: a load generator that costs less than the server it loads and checks what
-// it receives (perf/loadgen), the bare-write floor that any server on this
-// kernel must pay (perf/floor), the table of both beside each other in one run
-// (perf/rows), and a CPU profile under load (perf/flame.sh). perf/README.md says
-// how to call each.
+// What it is for. Every figure that is claimed has a program here that makes it: a
+// load generator that costs less than the server it loads and checks what it
+// receives (perf/loadgen), the bare-write floor that any server on this kernel
+// must pay (perf/floor), the table of both beside each other in one run
+// (perf/rows), a cluster beside bare Redis (perf/nodes, perf/relay), fault runs
+// with a checker (perf/fault), a script for k6 (perf/k6), and a CPU profile under
+// load (perf/flame.sh). perf/README.md says how to call each.
 //
 // What it does not know. The inside of the server: it talks to a process over
 // the wire, as the protocol page says, and reads /proc. It shares no parser
