@@ -17,7 +17,7 @@ func (e *forkError) Error() string {
 
 // putBack puts back what the log lost and this node holds.
 func (r *receiver) putBack(h head) error {
-	if _, err := r.put(h.epoch, "1", nil); err != nil { // reading the database may take a while
+	if _, err := r.put(h.epoch, false, nil); err != nil { // reading the database may take a while
 		return err
 	}
 	after := h.n
@@ -48,7 +48,7 @@ func (r *receiver) putBack(h head) error {
 	} else if len(lost.kept) > 0 {
 		lost.epoch = lost.kept[0].Entry.Epoch
 	}
-	return r.putAll(h.epoch, &lost)
+	return r.putAll(h.epoch, &lost, lost.next <= last.N+1)
 }
 
 // onePast returns a forkError unless what this node holds is of the same past as the
@@ -126,9 +126,10 @@ func (r *receiver) putBounds() error {
 	return nil
 }
 
-// putAll puts the entries back in calls of a bounded size.
-func (r *receiver) putAll(epoch uint64, lost *lostEntries) error {
-	first, had := lost.next, "1" // as onePast has seen
+// putAll puts the entries back in calls of a bounded size. had: this node had what the
+// log has before them.
+func (r *receiver) putAll(epoch uint64, lost *lostEntries, had bool) error {
+	first := lost.next
 	for lost.next <= lost.place.N {
 		var args []string
 		from, size := lost.next, 0
@@ -153,17 +154,21 @@ func (r *receiver) putAll(epoch uint64, lost *lostEntries) error {
 
 // put puts some entries back, and says that this node is at work. before and had tell
 // whether this node had what the log has before these entries, and as the last of them.
-func (r *receiver) put(epoch uint64, before string, entries []string) (had string, err error) {
+func (r *receiver) put(epoch uint64, before bool, entries []string) (had bool, err error) {
+	proof := "0"
+	if before {
+		proof = "1"
+	}
 	m, err := r.do(r.control.B().Eval().Script(putScript).Numkeys(2).Key(r.p.keys.meta, r.p.keys.log).
-		Arg(strconv.FormatUint(epoch, 10), before).Arg(entries...).Build())
+		Arg(strconv.FormatUint(epoch, 10), proof).Arg(entries...).Build())
 	if err != nil {
-		return "", err
+		return false, err
 	}
 	answer, err := m.AsIntSlice()
 	if err != nil || len(answer) != 2 {
-		return "", fmt.Errorf("bus: putting back was answered with %d numbers: %w", len(answer), err)
+		return false, fmt.Errorf("bus: putting back was answered with %d numbers: %w", len(answer), err)
 	}
-	return strconv.FormatInt(answer[1], 10), nil
+	return answer[1] == 1, nil
 }
 
 // lostEntries makes a node's stored messages into the entries that they came in.
