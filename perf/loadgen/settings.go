@@ -80,7 +80,7 @@ func modes() []mode {
 		},
 		{
 			"search", "find the highest rate whose p99 stays under the limit",
-			settings{clients: 2000, rooms: 20, rate: 500, warm: time.Second, last: 4 * time.Second, limit: 150 * time.Millisecond},
+			settings{clients: 2000, rooms: 20, rate: 500, warm: time.Second, last: 4 * time.Second, limit: 150 * time.Millisecond, drain: 60 * time.Second},
 			" rate warm senders limit ", (*bench).search,
 		},
 	}
