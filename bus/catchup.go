@@ -89,7 +89,7 @@ func (r *receiver) enter() error {
 func (r *receiver) join(h head) {
 	if !r.known {
 		r.goal, r.known = max(h.n, 1), true // of an empty log the entry that is asked for below
-		r.setPlace(r.place) // there may be nothing to catch up with
+		r.setPlace(r.place)                 // there may be nothing to catch up with
 	}
 	if r.epoch == r.target && r.p.openEpoch() == r.epoch {
 		return
