@@ -45,6 +45,7 @@ type app struct {
 
 	// Atomic.
 	draining atomic.Bool
+	whole    atomic.Bool                    // in a cluster: this node has the history, as far as others have one
 	sockets  atomic.Pointer[netpoll.Engine] // engine, for its own loops: they run before listen has returned
 
 	// Owned by stop.
@@ -86,6 +87,7 @@ func start(cfg config, log *slog.Logger) (_ *app, err error) {
 		a.sayReady()
 		return a, nil
 	}
+	a.whole.Store(!a.isNew())
 	a.tasks.Go(a.awaitReady)
 	a.tasks.Go(func() { a.renew(keys) })
 	return a, nil

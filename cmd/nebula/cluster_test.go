@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
+	"nebula/persist"
 	"net"
 	"net/http"
 	"os/exec"
@@ -83,9 +85,30 @@ func startNode(t *testing.T, r *redisServer, args ...string) *server {
 	return s
 }
 
+// ready waits until the node is; as main does, it goes on with a copied history.
 func (s *server) ready() {
 	s.t.Helper()
-	s.await("readiness", func() bool { return len(s.notReady()) == 0 })
+	s.await("readiness", func() bool {
+		select {
+		case <-s.renewed:
+			s.renew()
+		default:
+		}
+		return len(s.notReady()) == 0
+	})
+}
+
+func (s *server) renew() {
+	s.t.Helper()
+	s.stop()
+	if err := persist.Replace(s.folder, filepath.Join(s.folder, copyFolder)); err != nil {
+		s.t.Fatal(err)
+	}
+	a, err := start(s.cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.app, s.addr, s.down = a, a.engine.Addr().String(), false
 }
 
 // TestCluster_OneOrder has members on three nodes say things at once.
@@ -269,6 +292,23 @@ func TestCluster_NewNodeCopiesHistory(t *testing.T) {
 	c.say("lobby", "after", "after")
 	if e := d.want("message"); e.ID != "after" || e.Seq != all+1 {
 		t.Errorf("the new node hears %+v", e)
+	}
+}
+
+// TestCluster_NewNodeCopiesWhatWasSaidAlone starts a cluster around a node that was used
+// alone: the log never held what was said there.
+func TestCluster_NewNodeCopiesWhatWasSaidAlone(t *testing.T) {
+	one := []string{"-data", t.TempDir(), "-secret", "a secret of the tests", "-shards", "8", "-node", "one"}
+	s := startServer(t, one...)
+	c := s.dial("")
+	c.join("lobby")
+	c.say("lobby", "alone", "text")
+	s.stop()
+	r := startRedis(t)
+	startServer(t, append(one, "-redis", r.url())...)
+	two := startNode(t, r, "-node", "two") // at the same time
+	if e := two.dial("").join("lobby"); len(e.Messages) != 1 || e.Messages[0].ID != "alone" {
+		t.Errorf("the new node has %+v", e.Messages)
 	}
 }
 

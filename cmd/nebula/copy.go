@@ -19,52 +19,97 @@ import (
 )
 
 const (
-	copyFolder  = "copy" // in the data folder, while a copy is being made
-	copyScheme  = "Nebula "
-	copySkew    = 5 * time.Minute // that the nodes' clocks may differ
-	copyAnswers = 10 * time.Second
-	copyRetry   = time.Second
+	copyFolder   = "copy" // in the data folder, while a copy is being made
+	copyScheme   = "Nebula "
+	copyFirst    = "first"         // asks for a history that is not in the log
+	copySkew     = 5 * time.Minute // that the nodes' clocks may differ
+	copyAnswers  = 10 * time.Second
+	copyRetry    = time.Second
+	copyPatience = 15 * time.Second // of a node without history with others that cannot say whether they have one
 )
 
-// renew waits until the bus's log does not reach back to what this node has, and then
-// makes a copy of another node's history; main goes on with it.
+// errNoHistory is a peer's answer that has none but what came by the log.
+var errNoHistory = errors.New("it has no history")
+
+// renew makes a copy of another node's history where this node needs one, and main goes on
+// with it: a node that has none does before it is ready, for the log need not reach back
+// to all, or never held what was said on one machine; and one that was away longer than
+// the log reaches back does.
 func (a *app) renew(keys [][]byte) {
-	select {
-	case <-a.member.stale:
-	case <-a.ending.Done():
-		return
-	}
-	a.log.Warn("the bus does not reach back to this node's history: copying another node's")
+	tick := time.NewTicker(readyEvery)
+	defer tick.Stop()
 	for {
-		for _, peer := range a.bus.Peers() {
-			began := time.Now()
-			err := fetchHistory(a.ending, peer, keys, filepath.Join(a.folder, copyFolder))
-			if err == nil {
-				a.log.Info("copied the history", "from", peer.Name, "took", time.Since(began).Round(time.Millisecond))
-				a.renewed <- struct{}{}
-				return
-			}
-			if a.ending.Err() == nil {
-				a.log.Warn("no copy of the history", "from", peer.Name, "error", err)
-			}
-		}
 		select {
-		case <-time.After(copyRetry/2 + rand.N(copyRetry)):
+		case <-tick.C:
+			switch {
+			case a.whole.Load():
+				tick.Stop()
+			case a.bus.Ready() != nil: // its peers are not known before
+			case a.copyHistory(keys, time.Now().Add(copyPatience)):
+				return
+			default:
+				a.whole.Store(true)
+			}
+		case <-a.member.stale:
+			a.log.Warn("the bus does not reach back to this node's history: copying another node's")
+			a.copyHistory(keys, time.Time{})
+			return
 		case <-a.ending.Done():
 			return
 		}
 	}
 }
 
-// fetchHistory makes a database in folder of a peer's.
-func fetchHistory(ctx context.Context, peer bus.Peer, keys [][]byte, folder string) error {
+// copyHistory asks all peers until one gives its history; until a time, if there is one,
+// or until all have said that they have none. false: there is no copy.
+func (a *app) copyHistory(keys [][]byte, until time.Time) bool {
+	for {
+		unsure := 0
+		for _, peer := range a.bus.Peers() {
+			began := time.Now()
+			err := fetchHistory(a.ending, peer, keys, filepath.Join(a.folder, copyFolder), !until.IsZero())
+			switch {
+			case err == nil:
+				a.log.Info("copied the history", "from", peer.Name, "took", time.Since(began).Round(time.Millisecond))
+				a.renewed <- struct{}{}
+				return true
+			case errors.Is(err, errNoHistory):
+			case a.ending.Err() == nil:
+				a.log.Warn("no copy of the history", "from", peer.Name, "error", err)
+				unsure++
+			}
+		}
+		if !until.IsZero() && (unsure == 0 || time.Now().After(until)) {
+			return false
+		}
+		select {
+		case <-time.After(copyRetry/2 + rand.N(copyRetry)):
+		case <-a.ending.Done():
+			return false
+		}
+	}
+}
+
+// isNew tells whether this node had no message when it started.
+func (a *app) isNew() bool {
+	_, messages := a.store.Counts()
+	return messages == 0
+}
+
+// fetchHistory makes a database in folder of a peer's. first: this node follows the log
+// from its beginning, and needs nothing that a peer has by the log.
+func fetchHistory(ctx context.Context, peer bus.Peer, keys [][]byte, folder string, first bool) error {
 	if peer.Admin == "" {
 		return errors.New("it advertises no admin address")
 	}
 	if err := os.RemoveAll(folder); err != nil {
 		return err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+peer.Admin+"/cluster/history", nil)
+	url := "http://" + peer.Admin + "/cluster/history"
+	if first {
+		url += "?" + copyFirst
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
 	}
@@ -75,7 +120,11 @@ func fetchHistory(ctx context.Context, peer bus.Peer, keys [][]byte, folder stri
 		return err
 	}
 	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
+	switch answer.StatusCode {
+	case http.StatusOK:
+	case http.StatusNoContent:
+		return errNoHistory
+	default:
 		return fmt.Errorf("it answers %s", answer.Status)
 	}
 	return persist.Restore(ctx, folder, answer.Body)
@@ -86,6 +135,10 @@ func (a *app) historyHandler(keys [][]byte) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !copyAllowed(r.Header.Get("Authorization"), keys, time.Now()) {
 			http.Error(w, "the nodes' -secret differ, or their clocks", http.StatusForbidden)
+			return
+		}
+		if r.URL.Query().Has(copyFirst) && a.isNew() { // whatever it has by now came by the log
+			w.WriteHeader(http.StatusNoContent)
 			return
 		}
 		if err := a.bus.Ready(); err != nil {

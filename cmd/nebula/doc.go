@@ -31,7 +31,9 @@
 //     another one's admin address (copy.go), stops, puts the copy in its place and starts
 //     again: no part has to bear that its history is exchanged under it. Its clients,
 //     if it has any, are told to reconnect as in every stop. Where no node is left that
-//     has the history, it waits: going on would be a hole.
+//     has the history, it waits: going on would be a hole. A node that has no history asks
+//     the others before it is ready, because the log may never have held theirs: it may be from
+//     a time on one machine. Who has only what came by the log says so, and is not copied.
 //   - Flags by the standard library: a flag for each setting, the same name in
 //     the environment, nothing else to learn.
 package main

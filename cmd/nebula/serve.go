@@ -66,6 +66,8 @@ func (a *app) notReady() map[string]string {
 	if a.bus != nil {
 		if err := a.bus.Ready(); err != nil {
 			why["bus"] = err.Error()
+		} else if !a.whole.Load() {
+			why["history"] = "this node has none, and asks the others for theirs"
 		}
 	}
 	return why
