@@ -78,13 +78,15 @@ func (c *core) sleep(d time.Duration) bool {
 func (c *core) connect() bool {
 	retry := c.cfg.pace.retry
 	for _, client := range []*rueidis.Client{&c.send, &c.control, &c.listen} {
-		for {
+		for failing := false; ; failing = true {
 			made, err := rueidis.NewClient(c.option)
 			if err == nil {
 				*client = made
 				break
 			}
-			c.log.Warn("the bus cannot be reached", "hosts", strings.Join(c.option.InitAddress, ","), "err", err)
+			if !failing { // readiness tells that it lasts
+				c.log.Warn("the bus cannot be reached", "hosts", strings.Join(c.option.InitAddress, ","), "err", err)
+			}
 			if !c.sleep(retry.wait()) {
 				return false
 			}
