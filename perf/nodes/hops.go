@@ -77,14 +77,14 @@ func (h *hops) dial(here, there string) (err error) {
 func (h *hops) turn(ctx context.Context, n int, every time.Duration) ([]leg, error) {
 	deadline := time.Now().Add(time.Duration(n)*every + comeWithin)
 	pad := strings.Repeat(".", h.size-stampDigits-1) + "\n"
-	var took, same hist.Hist
+	var took, own, beside hist.Hist
 	parts := []func() error{func() error {
 		return pace(ctx, n, every, func(int) error {
 			_, err := fmt.Fprintf(h.speaker, "%0*d%s", stampDigits, h.clock.Now(), pad)
 			return err
 		})
 	}}
-	for conn, heard := range map[net.Conn]*hist.Hist{h.speaker: &same, h.near: &same, h.far: &took} {
+	for conn, heard := range map[net.Conn]*hist.Hist{h.speaker: &own, h.near: &beside, h.far: &took} {
 		if err := conn.SetDeadline(deadline); err != nil {
 			return nil, fmt.Errorf("begin a turn: %w", err)
 		}
