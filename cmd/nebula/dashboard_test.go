@@ -2,8 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -49,17 +47,8 @@ func groups(pattern, text string) [][]string {
 
 func (s *server) series() series {
 	s.t.Helper()
-	answer, err := http.Get("http://" + s.adminPort.Addr().String() + "/metrics")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		s.t.Fatal(err)
-	}
 	all := series{"up": {"instance", "job"}} // Prometheus's own
-	for _, line := range groups(`(?m)^(\w+)(?:\{(.*)\})? `, string(body)) {
+	for _, line := range groups(`(?m)^(\w+)(?:\{(.*)\})? `, s.metrics()) {
 		if all[line[1]] != nil {
 			continue
 		}

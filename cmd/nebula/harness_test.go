@@ -191,8 +191,8 @@ func (s *server) await(what string, done func() bool) {
 	}
 }
 
-// metric reads one sample of /metrics, named with its labels.
-func (s *server) metric(name string) float64 {
+// metrics reads /metrics.
+func (s *server) metrics() string {
 	s.t.Helper()
 	answer, err := http.Get("http://" + s.adminPort.Addr().String() + "/metrics")
 	if err != nil {
@@ -203,7 +203,13 @@ func (s *server) metric(name string) float64 {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	for line := range strings.Lines(string(body)) {
+	return string(body)
+}
+
+// metric reads one sample of /metrics, named with its labels.
+func (s *server) metric(name string) float64 {
+	s.t.Helper()
+	for line := range strings.Lines(s.metrics()) {
 		if value, ok := strings.CutPrefix(line, name+" "); ok {
 			number, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
 			if err != nil {
