@@ -14,9 +14,10 @@
 //
 // nebula_delivery is from just before a message is sent until k6 has read it from a member's socket, by
 // the one clock of this machine. The script's own queue behind that is not in it, but a k6 that has no
-// CPU left reads late: mind its load. It costs (1.8.1, 2026-11-25) 120 to 150 KB a socket, 380 with
-// SOCKETS=1, 2.6 ms of CPU to bring a socket in and 0.1 ms a message heard. One process holds as many
-// sockets as files (ulimit -n); for more start several, each with its own --address.
+// CPU left reads late: mind its load. It costs 120 to 150 KB a socket, 380 with SOCKETS=1, 2.6 ms of CPU
+// to bring a socket in and 0.1 ms a message heard (1.8.1, 2026-11-25, by ps, with other work on the
+// machine). One process holds as many sockets as files (ulimit -n); for more start several, each with
+// its own --address.
 import { WebSocket } from 'k6/websockets';
 import { CookieJar } from 'k6/http';
 import { Counter, Trend } from 'k6/metrics';
