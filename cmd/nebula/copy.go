@@ -45,14 +45,14 @@ func (a *app) renew(keys [][]byte) {
 			case a.whole.Load():
 				tick.Stop()
 			case a.bus.Ready() != nil: // its peers are not known before
-			case a.copyHistory(keys, time.Now().Add(copyPatience)):
+			case a.copyHistory(keys, true):
 				return
 			default:
 				a.whole.Store(true)
 			}
 		case <-a.member.stale:
 			a.log.Warn("the bus does not reach back to this node's history: copying another node's")
-			a.copyHistory(keys, time.Time{})
+			a.copyHistory(keys, false)
 			return
 		case <-a.ending.Done():
 			return
@@ -60,14 +60,15 @@ func (a *app) renew(keys [][]byte) {
 	}
 }
 
-// copyHistory asks all peers until one gives its history; until a time, if there is one,
-// or until all have said that they have none. false: there is no copy.
-func (a *app) copyHistory(keys [][]byte, until time.Time) bool {
-	for {
+// copyHistory asks all peers until one gives its history. first: this node has none, and
+// goes on without one when all have said that they have none either, or have said nothing
+// for too long. false: there is no copy.
+func (a *app) copyHistory(keys [][]byte, first bool) bool {
+	for until := time.Now().Add(copyPatience); ; {
 		unsure := 0
 		for _, peer := range a.bus.Peers() {
 			began := time.Now()
-			err := fetchHistory(a.ending, peer, keys, filepath.Join(a.folder, copyFolder), !until.IsZero())
+			err := fetchHistory(a.ending, peer, keys, filepath.Join(a.folder, copyFolder), first)
 			switch {
 			case err == nil:
 				a.log.Info("copied the history", "from", peer.Name, "took", time.Since(began).Round(time.Millisecond))
@@ -81,7 +82,7 @@ func (a *app) copyHistory(keys [][]byte, until time.Time) bool {
 				}
 			}
 		}
-		if !until.IsZero() && (unsure == 0 || time.Now().After(until)) {
+		if first && (unsure == 0 || time.Now().After(until)) {
 			return false
 		}
 		select {
