@@ -83,9 +83,6 @@ func (b *bench) latency(ctx context.Context) error {
 			return err
 		}
 		defer bare.close()
-		if _, err := bare.turn(ctx, min(n, 50), every); err != nil {
-			return err
-		}
 		paths = append(paths, bare)
 	}
 	hops, err := newHops(ctx, b.clock, b.settings, b.folder, b.cluster.busAddr, b.result.EntryBytes)
@@ -93,10 +90,12 @@ func (b *bench) latency(ctx context.Context) error {
 		return err
 	}
 	defer hops.close()
-	if _, err := hops.turn(ctx, min(n, 50), every); err != nil {
-		return err
-	}
 	paths = append(paths, hops)
+	for _, p := range paths[1:] {
+		if _, err := p.turn(ctx, min(n, 50), every); err != nil {
+			return err
+		}
+	}
 	for round := range b.turns {
 		fmt.Fprintf(b.stderr, "nodes: latency, round %d of %d\n", round+1, b.turns)
 		var legs []leg

@@ -29,11 +29,9 @@ const lifetime = 10 * time.Minute
 func main() {
 	addr := flag.String("addr", "127.0.0.1:0", "loopback address to listen on")
 	bus := flag.String("redis", "", "address of Redis")
-	script := flag.String("script", "", "what it calls with KEYS[1] and ARGV: the line, the channel")
-	key := flag.String("key", "relay:log", "KEYS[1]")
-	channel := flag.String("channel", "relay:live", "where the script publishes")
+	script := flag.String("script", "", "what it calls with a log as KEYS[1] and ARGV: the line, the channel")
 	flag.Parse()
-	fmt.Fprintln(os.Stderr, "relay:", run(*addr, *bus, *script, *key, *channel))
+	fmt.Fprintln(os.Stderr, "relay:", run(*addr, *bus, *script))
 	os.Exit(1)
 }
 
@@ -48,10 +46,14 @@ type relay struct {
 	clients []net.Conn
 }
 
-const lineAt = 4 // in words
+const (
+	key     = "relay:log"
+	channel = "relay:live"
+	lineAt  = 4 // in words
+)
 
 // run serves until something fails.
-func run(addr, bus, script, key, channel string) error {
+func run(addr, bus, script string) error {
 	r := &relay{}
 	var err, fault error
 	r.caller, err = resp.Dial(bus)
